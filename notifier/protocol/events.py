@@ -1,0 +1,21 @@
+"""
+Every event and topic that the protocol keeps for itself.
+
+Phoenix: `assets/js/phoenix/constants.js`, `lib/phoenix/socket.ex`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PHX_JOIN: Final = "phx_join"
+PHX_LEAVE: Final = "phx_leave"
+PHX_REPLY: Final = "phx_reply"
+PHX_CLOSE: Final = "phx_close"
+PHX_ERROR: Final = "phx_error"
+HEARTBEAT: Final = "heartbeat"
+DISCONNECT: Final = "disconnect"
+"""Broadcast on a socket's id, it ends every session with that id."""
+
+PHOENIX_TOPIC: Final = "phoenix"
+"""The topic of heartbeats; no channel is ever joined on it."""

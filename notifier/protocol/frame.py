@@ -1,0 +1,38 @@
+"""
+An encoded message, shared by every mailbox that holds it.
+"""
+
+from __future__ import annotations
+
+import orjson
+from attrs import define, field
+
+
+@define(eq=False)
+class Frame:
+    """
+    One encoded message, as each transport wants it.
+
+    A broadcast is encoded once for each serializer and the same frame stands
+    in every mailbox, so each further form is made once, on first need.
+
+    `data` is UTF-8 JSON, or the V2 binary form where `binary` is true;
+    `text` is what a client reads that can take text only.
+    """
+
+    data: bytes = field(repr=False)
+    text: bytes = field(repr=False)
+    binary: bool = False
+    _quoted: bytes | None = field(default=None, init=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def quoted(self) -> bytes:
+        """
+        The text as one JSON string, ready for the `messages` of a poll answer.
+        """
+        if self._quoted is None:
+            self._quoted = orjson.dumps(self.text.decode())
+        return self._quoted

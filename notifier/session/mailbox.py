@@ -1,0 +1,266 @@
+"""
+What waits for one client: numbered, bounded, kept until acknowledged.
+
+The rules of this file:
+
+- Messages are numbered from 1 in the order they were put, and always
+  acked <= sent <= put. Only an acknowledgement frees a message.
+- At most one poll holds the line. The newer takes it; the older is let go
+  with 204, or waits out its window once takeovers come in a storm.
+- A poll whose cursor lies below what is acknowledged touches nothing.
+- No clock: `now` is handed in (seconds, monotonic), deadlines are handed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from attrs import define, field
+
+from notifier.protocol import Frame
+from notifier.protocol.reasons import ACK_BEYOND_SENT, SLOW_CONSUMER, Reason
+from notifier.session.limits import Limits
+from notifier.session.poll import Answer, Poll, PollState
+
+EXPIRY_WINDOWS: Final = 1.5
+"""A long-poll session lives this many windows after its last request ended."""
+
+TAKEOVERS_A_SECOND: Final = 5
+"""So many takeovers in a second are a storm: two clients poll on one token."""
+
+ENVELOPE_BYTES: Final = 512
+"""Set aside in a poll answer for its status, its token and its brackets."""
+
+MAX_WAITING_POLLS: Final = 16
+"""Polls that wait out their window after a storm; one more lets the oldest go."""
+
+
+@define(eq=False, repr=False)
+class Mailbox:
+    """
+    The queue of one client, drained by polls or by one listener.
+
+    A listener (a WebSocket) is called after every `put` and takes what waits
+    with `take`; a poll takes it with `answer`.
+    """
+
+    limits: Limits
+    on_close: Callable[[Reason], None] | None = None
+    acked: int = 0
+    sent: int = 0
+    end: Reason | None = None
+    _frames: list[Frame] = field(init=False, factory=list)
+    _bytes: int = field(init=False, default=0)
+    _listener: Callable[[], None] | None = field(init=False, default=None)
+    _line: Poll | None = field(init=False, default=None)
+    _waiting: list[Poll] = field(init=False, factory=list)
+    _takeovers: list[float] = field(init=False, factory=list)
+    _requests: int = field(init=False, default=0)
+    _quiet_since: float = field(init=False, default=0.0)
+
+    def __repr__(self) -> str:
+        return f"<Mailbox acked={self.acked} sent={self.sent} put={self.last} bytes={self._bytes}>"
+
+    @property
+    def last(self) -> int:
+        """
+        The number of the newest message put.
+        """
+        return self.acked + len(self._frames)
+
+    # --- in
+
+    def put(self, frame: Frame) -> None:
+        """
+        Add one message and tell whoever waits; a closed mailbox drops it.
+
+        An empty mailbox takes any one message. One over the bounds closes the
+        mailbox with `slow_consumer`: nothing is skipped in silence.
+        """
+        if self.end is not None:
+            return
+        if self._frames and not self._has_room(frame):
+            self.close(SLOW_CONSUMER)
+            return
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        if self._listener is not None:
+            self._listener()
+        elif self._line is not None:
+            self._make_ready(self._line)
+
+    def acknowledge(self, number: int) -> None:
+        """
+        Free everything up to `number`; one at or below the floor frees nothing.
+
+        One beyond what was sent closes the mailbox: the client has another
+        history than ours.
+        """
+        if number > self.sent:
+            self.close(ACK_BEYOND_SENT)
+        elif number > self.acked:
+            count = number - self.acked
+            self._bytes -= sum(map(len, self._frames[:count]))
+            del self._frames[:count]
+            self.acked = number
+
+    # --- out, by polls
+
+    def poll(self, cursor: int, now: float, on_ready: Callable[[], None]) -> Poll:
+        """
+        Acknowledge up to `cursor` and ask for what comes after it.
+
+        Returns a poll that is READY, for `answer` at once, or PARKED until
+        `on_ready` is called. Every poll ends with `answer` or `abandon`.
+        """
+        poll = Poll(cursor, now + self.limits.window_ms / 1000, on_ready)
+        self._requests += 1
+        if self.end is None and cursor >= self.acked:
+            self.acknowledge(cursor)
+            self._take_line(poll, now)
+        if self.end is not None or cursor < self.acked or self._frames:
+            poll.state = PollState.READY
+        return poll
+
+    def answer(self, poll: Poll, now: float) -> Answer:
+        """
+        Say what goes to a READY poll, and be done with it.
+
+        What is answered counts as sent, and stays until it is acknowledged.
+        """
+        holds_line = poll is self._line
+        self.abandon(poll, now)
+        if self.end is not None:
+            return Answer(500, max(poll.cursor, self.acked), reason=self.end)
+        room = self.limits.max_answer_bytes - ENVELOPE_BYTES
+        frames = self._page(room, lambda frame: len(frame.quoted) + 1) if holds_line else []
+        if not frames:
+            return Answer(204, max(poll.cursor, self.acked))
+        self.sent = max(self.sent, self.acked + len(frames))
+        return Answer(200, self.acked + len(frames), frames, seq=self.acked + 1)
+
+    def abandon(self, poll: Poll, now: float) -> None:
+        """
+        Forget a poll whose connection is gone; nothing is lost by it. Idempotent.
+        """
+        if poll.state is PollState.DONE:
+            return
+        poll.state = PollState.DONE
+        if poll is self._line:
+            self._line = None
+        elif poll in self._waiting:
+            self._waiting.remove(poll)
+        self.end_request(now)
+
+    # --- out, by a listener
+
+    def listen(self, listener: Callable[[], None] | None) -> None:
+        """
+        Call `listener` after every put and at the close; None ends that.
+        """
+        self._listener = listener
+
+    def take(self, max_bytes: int) -> Sequence[Frame]:
+        """
+        Take what waits, about `max_bytes` of it, as sent and acknowledged.
+
+        For a transport that ends its session when it breaks, so that there is
+        nobody to send it to again.
+        """
+        frames = self._page(max_bytes, len)
+        self.sent = max(self.sent, self.acked + len(frames))
+        self.acknowledge(self.acked + len(frames))
+        return frames
+
+    # --- its life
+
+    def begin_request(self) -> None:
+        """
+        Note that a request is under way; while one is, the session lives.
+        """
+        self._requests += 1
+
+    def end_request(self, now: float) -> None:
+        """
+        Note that a request has ended: the time to expiry runs from here.
+        """
+        self._requests -= 1
+        self._quiet_since = now
+
+    def deadline(self) -> float:
+        """
+        Tell when `expire` has something to do, in seconds of `now`'s clock.
+        """
+        polls = [poll.deadline for poll in self._parked()]
+        if self._requests == 0:
+            window = self.limits.window_ms / 1000
+            polls.append(self._quiet_since + EXPIRY_WINDOWS * window)
+        return min(polls, default=float("inf"))
+
+    def expire(self, now: float) -> bool:
+        """
+        Let the polls go whose window is over; True if nobody asks any more.
+        """
+        for poll in self._parked():
+            if poll.deadline <= now:
+                self._make_ready(poll)
+        return self._requests == 0 and self.deadline() <= now
+
+    def close(self, reason: Reason) -> None:
+        """
+        Free everything and tell whoever waits; only the first close counts.
+        """
+        if self.end is not None:
+            return
+        self.end = reason
+        self._frames.clear()
+        self._bytes = 0
+        for poll in self._parked():
+            self._make_ready(poll)
+        if self._listener is not None:
+            self._listener()
+        if self.on_close is not None:
+            self.on_close(reason)
+
+    # --- within
+
+    def _has_room(self, frame: Frame) -> bool:
+        return (
+            len(self._frames) < self.limits.max_mailbox_messages
+            and self._bytes + len(frame) <= self.limits.max_mailbox_bytes
+        )
+
+    def _page(self, room: int, size: Callable[[Frame], int]) -> list[Frame]:
+        """
+        The oldest messages that fit into `room`, but one at least if there is any.
+        """
+        for count, frame in enumerate(self._frames):
+            room -= size(frame)
+            if room < 0:
+                return self._frames[: max(count, 1)]
+        return self._frames[:]
+
+    def _parked(self) -> list[Poll]:
+        polls = self._waiting if self._line is None else [*self._waiting, self._line]
+        return [poll for poll in polls if poll.state is PollState.PARKED]
+
+    def _take_line(self, poll: Poll, now: float) -> None:
+        older, self._line = self._line, poll
+        if older is None:
+            return
+        recent = [at for at in self._takeovers if at > now - 1.0]
+        self._takeovers = [*recent, now][-TAKEOVERS_A_SECOND - 1 :]
+        if older.state is PollState.READY:
+            return
+        if len(self._takeovers) <= TAKEOVERS_A_SECOND:
+            self._make_ready(older)
+            return
+        self._waiting.append(older)
+        if len(self._waiting) > MAX_WAITING_POLLS:
+            self._make_ready(self._waiting[0])
+
+    def _make_ready(self, poll: Poll) -> None:
+        if poll.state is PollState.PARKED:
+            poll.state = PollState.READY
+            poll.on_ready()

@@ -1,0 +1,338 @@
+"""
+Runs one channel: its queue, its handlers in order, its end.
+
+The rules of this file:
+
+- A channel has a task only while something waits in its queue.
+- A broadcast that the channel does not intercept goes straight to the mailbox.
+- The end has one path, `_finish`, and one reason; only the first counts.
+- What is still queued when a channel ends goes back to the session, which
+  answers it as it answers messages without a channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field, frozen
+
+from notifier.channels.channel import Channel, SocketRef
+from notifier.channels.pubsub import Encodings
+from notifier.channels.replies import Error, Ok, check_result
+from notifier.engine import Publication, Receipt
+from notifier.protocol import Message, Payload, Reply
+from notifier.protocol.events import PHX_LEAVE
+from notifier.protocol.reasons import CHANNEL_BUSY, JOIN_CRASHED, SLOW_CONSUMER
+from notifier.session import Seat
+from notifier.session.session import ERROR, OK
+
+if TYPE_CHECKING:
+    from notifier.channels.socket_server import SocketServer
+
+logger = logging.getLogger(__name__)
+
+
+class End(Enum):
+    """
+    Why a channel ends; the value is what `Channel.terminate` is told.
+    """
+
+    LEFT = "left"
+    CLOSED = "closed"
+    REPLACED = "replaced"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+    REFUSED = "refused"  # the join was: `terminate` is not called
+
+
+@frozen
+class _Start:
+    payload: Payload
+    replaced: ChannelServer | None
+
+
+@frozen
+class _Info:
+    message: Any
+
+
+_Item = _Start | _Info | Message | Publication | End
+
+
+@define(eq=False, repr=False)
+class ChannelServer:
+    """
+    One running channel, in one seat of one session.
+    """
+
+    owner: SocketServer
+    seat: Seat
+    channel: Channel
+    key: str
+    end: End | None = None
+    _asked_to_end: End | None = field(init=False, default=None)
+    _has_joined: bool = field(init=False, default=False)
+    _queue: deque[_Item] = field(init=False, factory=deque)
+    _task: asyncio.Task[None] | None = field(init=False, default=None)
+    _is_running: bool = field(init=False, default=False)
+    _cut: asyncio.TimerHandle | None = field(init=False, default=None)
+    _current: Message | None = field(init=False, default=None)
+
+    def __repr__(self) -> str:
+        return f"<ChannelServer {self._name} {len(self._queue)} queued, end={self.end}>"
+
+    # --- what comes in
+
+    def start(self, payload: Payload, replaced: ChannelServer | None) -> None:
+        """
+        Join, once `replaced` has ended.
+        """
+        self._enqueue(_Start(payload, replaced))
+
+    def receive(self, message: Message) -> None:
+        """
+        Queue a message of the client; over the bound it gets an error reply.
+        """
+        if self._is_full():
+            self._answer(message.ref, Error(CHANNEL_BUSY))
+        else:
+            self._enqueue(message)
+
+    def receive_publication(self, publication: Publication, encodings: Encodings) -> int:
+        """
+        Pass a broadcast on to the client, through `handle_out` if there is one.
+        """
+        if self.end is not None:
+            return 0
+        session = self.owner.session
+        if self.seat.joined and publication.event not in self.channel.handlers_out:
+            session.send_frame(encodings.frame(session.serializer))
+        elif self._is_full():
+            session.close(SLOW_CONSUMER)
+            return 0
+        else:
+            self._enqueue(publication)
+        return 1
+
+    def send(self, message: Any) -> None:
+        """
+        Queue a message of the channel to itself.
+        """
+        if self.end is None:
+            self._enqueue(_Info(message))
+
+    def close(self, end: End) -> None:
+        """
+        Ask the channel to end: at once when `CLOSED`, else after what is queued.
+
+        A join under way is cancelled, and what waits for it dropped; a handler
+        is given `channel_stop_timeout_ms`, and cancelled then.
+        """
+        if self.end is not None or self._asked_to_end is not None:
+            return
+        self._asked_to_end = end
+        if end is End.CLOSED or not self._has_joined:
+            self._queue.clear()
+        task = self._enqueue(end)
+        if self._has_joined:
+            loop = asyncio.get_running_loop()
+            self._cut = loop.call_later(self._stop_timeout_s, task.cancel)
+        elif self._is_running:
+            task.cancel()
+
+    async def ended(self) -> None:
+        """
+        Wait for the end of a channel that was closed.
+        """
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    # --- what the channel asks for
+
+    def push(self, event: str, payload: Payload) -> None:
+        """
+        Send an event to the client; see `Channel.push`.
+        """
+        self._check_joined("push")
+        if self.owner.session.holds(self.seat):
+            message = Message(self.seat.join_ref, None, self.seat.topic, event, payload)
+            self.owner.session.send(message)
+
+    async def broadcast(self, event: str, payload: Payload, *, from_self: bool = False) -> Receipt:
+        """
+        Send an event to the topic; see `Channel.broadcast`.
+        """
+        self._check_joined("broadcast")
+        sender = self.key if from_self else None
+        return await self.owner.endpoint.broadcast(self.seat.topic, event, payload, sender=sender)
+
+    def socket_ref(self) -> SocketRef:
+        """
+        Name the message being handled; see `Channel.socket_ref`.
+        """
+        if self._current is None or self._current.ref is None:
+            raise RuntimeError(
+                "socket_ref needs a message with a ref that is being handled, got "
+                + ("no message" if self._current is None else "one without ref")
+            )
+        return SocketRef(self.seat.join_ref, self._current.ref, self.seat.topic)
+
+    def reply(self, ref: SocketRef, result: Ok | Error) -> None:
+        """
+        Answer a message named before; see `Channel.reply`.
+        """
+        if not isinstance(ref, SocketRef):
+            raise TypeError(f"reply needs what socket_ref() gave, got {type(ref).__name__}")
+        if check_result(result, "what is given to reply") is None:
+            raise TypeError("reply needs Ok(response) or Error(reason or response), got None")
+        self._answer(ref.ref, result)
+
+    def stop_soon(self) -> None:
+        """
+        End after the current handler; see `Channel.stop`.
+        """
+        if self._asked_to_end is None and self.end is None:
+            self._asked_to_end = End.STOPPED
+            self._queue.appendleft(End.STOPPED)
+            self._ensure_task()
+
+    # --- the task
+
+    async def _run(self) -> None:
+        self._is_running = True
+        try:
+            while self._queue and self.end is None:
+                await self._handle(self._queue.popleft())
+        except asyncio.CancelledError:
+            self.end = self._asked_to_end or End.CLOSED
+            task = asyncio.current_task()
+            assert task is not None
+            task.uncancel()
+        except Exception:
+            self.end = End.CRASHED
+            logger.exception("channel %s crashed", self._name)
+        if self.end is not None:
+            await self._finish(self.end)
+        self._is_running = False
+        self._task = None
+
+    async def _handle(self, item: _Item) -> None:
+        match item:
+            case End():
+                self.end = item
+            case Message(event=event) if event == PHX_LEAVE:
+                self._answer(item.ref, Ok())
+                self.end = End.LEFT
+            case Message():
+                await self._handle_in(item)
+            case Publication():
+                await self._handle_out(item)
+            case _Info():
+                await self.channel.handle_info(item.message)
+            case _Start():
+                await self._join(item)
+
+    async def _join(self, start: _Start) -> None:
+        session = self.owner.session
+        if start.replaced is not None:
+            await start.replaced.ended()
+        try:
+            result = check_result(await self.channel.join(start.payload), f"{self._name}.join")
+            if isinstance(result, Error):
+                session.refuse(self.seat, result.response)
+                self.end = End.REFUSED
+            else:
+                self._has_joined = True
+                await self.owner.endpoint.pubsub.subscribe(self.seat.topic, self)
+                session.accept(self.seat, {} if result is None else result.response)
+        except Exception:
+            logger.exception("channel %s crashed in join", self._name)
+            session.refuse(self.seat, {"reason": JOIN_CRASHED})
+            self.end = End.REFUSED
+        if start.replaced is not None:
+            session.vacate(start.replaced.seat)
+
+    async def _handle_in(self, message: Message) -> None:
+        name = self.channel.handlers_in.get(message.event)
+        self._current = message
+        try:
+            if name is None:
+                result = await self.channel.handle_other(message.event, message.payload)
+            else:
+                result = await getattr(self.channel, name)(message.payload)
+        finally:
+            self._current = None
+        result = check_result(result, f"{self._name}.{name or 'handle_other'}")
+        if result is not None:
+            self._answer(message.ref, result)
+
+    async def _handle_out(self, publication: Publication) -> None:
+        name = self.channel.handlers_out.get(publication.event)
+        if name is None:  # it came while the join was under way
+            self.receive_publication(publication, Encodings(publication))
+            return
+        handler: Callable[[Payload], Awaitable[object]] = getattr(self.channel, name)
+        if (result := await handler(publication.payload)) is not None:
+            raise TypeError(
+                f"{self._name}.{name} is a handle_out and must return None: push "
+                f"what is to go out, got {type(result).__name__}"
+            )
+
+    async def _finish(self, end: End) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+        await self.owner.endpoint.pubsub.unsubscribe(self.seat.topic, self)
+        if self._has_joined:
+            try:
+                async with asyncio.timeout(self._stop_timeout_s):
+                    await self.channel.terminate(end.value)
+            except Exception:
+                logger.exception("channel %s crashed in terminate", self._name)
+        if end is not End.REPLACED:
+            self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
+        self.owner.channel_ended(self)
+        left_over = [item for item in self._queue if isinstance(item, Message)]
+        self._queue.clear()
+        for message in left_over:
+            self.owner.receive(message)
+
+    # --- within
+
+    def _answer(self, ref: Any, result: Ok | Error) -> None:
+        if self.owner.session.holds(self.seat):
+            status = OK if isinstance(result, Ok) else ERROR
+            self.owner.session.send(
+                Reply(self.seat.join_ref, ref, self.seat.topic, status, result.response)
+            )
+
+    def _check_joined(self, verb: str) -> None:
+        if not self.seat.joined and self.end is None:
+            raise RuntimeError(
+                f"cannot {verb} before the join is answered: self.send(...) a message to "
+                f"yourself and {verb} in handle_info"
+            )
+
+    def _is_full(self) -> bool:
+        return len(self._queue) >= self.owner.session.limits.max_channel_messages
+
+    def _enqueue(self, item: _Item) -> asyncio.Task[None]:
+        self._queue.append(item)
+        return self._ensure_task()
+
+    def _ensure_task(self) -> asyncio.Task[None]:
+        if self._task is None:
+            self._task = self.owner.endpoint.spawn(self._run())
+        return self._task
+
+    @property
+    def _name(self) -> str:
+        return type(self.channel).__name__
+
+    @property
+    def _stop_timeout_s(self) -> float:
+        return self.owner.session.limits.channel_stop_timeout_ms / 1000

@@ -1,0 +1,259 @@
+"""
+All the sessions of this process, and the ways to reach them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from attrs import define, field
+
+from notifier.channels.pubsub import PubSub
+from notifier.channels.replies import Error, check_result
+from notifier.channels.socket import ConnectInfo, Socket
+from notifier.channels.socket_server import SocketServer
+from notifier.channels.topics import Routes, first_match
+from notifier.engine import Engine, Publication, Receipt, Retention
+from notifier.errors import ConnectionRefused
+from notifier.protocol import Broadcast, Payload, Serializer, serializer_for
+from notifier.protocol.events import DISCONNECT
+from notifier.protocol.reasons import (
+    CLIENT_CLOSED,
+    CONNECT_CRASHED,
+    CONNECT_REFUSED,
+    RESTARTING,
+    SESSION_GONE,
+    TOO_MANY_SESSIONS,
+    UNSUPPORTED_VSN,
+    Reason,
+)
+from notifier.protocol.v2 import V2Serializer
+from notifier.session import Deadlines, Limits, Session, Tokens
+from notifier.session.deadlines import SLOT_S
+
+logger = logging.getLogger(__name__)
+
+_V2: Final = V2Serializer()
+
+MAX_REMEMBERED_ENDS: Final = 10_000
+"""Ended sessions whose reason is remembered for the client's next request."""
+
+
+@define(eq=False, repr=False)
+class Endpoint:
+    """
+    Opens sessions, broadcasts to them, and ends them.
+
+    `now` is a monotonic clock in seconds. Call `start` in the event loop that
+    is to run it, and `shutdown` at the end.
+    """
+
+    engine: Engine
+    tokens: Tokens
+    limits: Limits = field(factory=Limits)
+    now: Callable[[], float] = field(default=time.monotonic)
+    deadlines: Deadlines = field(init=False, factory=Deadlines)
+    pubsub: PubSub = field(init=False)
+    refused: Counter[str] = field(init=False, factory=Counter)
+    _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
+    _per_id: Counter[str] = field(init=False, factory=Counter)
+    _ends: OrderedDict[str, Reason] = field(init=False, factory=OrderedDict)
+    _routes: dict[type[Socket], Routes] = field(init=False, factory=dict)
+    _tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
+    is_down: bool = field(init=False, default=False)
+    _ticking: asyncio.TimerHandle | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.pubsub = PubSub(self.engine)
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {len(self._sessions)} sessions>"
+
+    # --- reaching clients
+
+    async def broadcast(
+        self, topic: str, event: str, payload: Payload, *, sender: str | None = None
+    ) -> Receipt:
+        """
+        Send an event to everyone on a topic, on every node.
+
+        `payload` is a JSON value or `bytes`; raises TypeError for any other.
+        `sender` names the one channel that is not to get it.
+        """
+        _V2.encode(Broadcast(topic, event, payload))  # the author's mistake, not the fan-out's
+        publication = Publication(topic, event, payload, sender=sender)
+        return await self.engine.publish(publication, self.retention(topic))
+
+    async def disconnect(self, id: str) -> int:
+        """
+        End every session whose `Socket.id` is `id`; tell how many there were.
+        """
+        return (await self.broadcast(id, DISCONNECT, {})).reached
+
+    def retention(self, topic: str) -> Retention | None:
+        """
+        Tell how much of a topic is kept, None where its channel asks for none.
+        """
+        channel_class = first_match(self._routes.values(), topic)
+        return None if channel_class is None else channel_class.history
+
+    def count(self, transport: str | None = None) -> int:
+        """
+        Tell how many sessions live here, on one transport or on all.
+        """
+        if transport is None:
+            return len(self._sessions)
+        return sum(server.info.transport == transport for server in self._sessions.values())
+
+    # --- sessions
+
+    def serve(self, socket_class: type[Socket]) -> None:
+        """
+        Take a socket class into service; raises for a `channels` table amiss.
+        """
+        self._routes[socket_class] = Routes(socket_class.channels)
+
+    async def open(
+        self,
+        socket_class: type[Socket],
+        vsn: str | None,
+        params: Mapping[str, str],
+        info: ConnectInfo,
+    ) -> SocketServer:
+        """
+        Connect a client; raise ConnectionRefused with what it is to be told.
+        """
+        try:
+            serializer = self._admit(vsn)
+            socket = socket_class(self)
+            await self._connect(socket, params, info)
+            self._check_room(socket)
+        except ConnectionRefused as refusal:
+            self.refused[refusal.code] += 1
+            logger.info("refused a %s connect from %s: %s", info.transport, info.peer, refusal)
+            raise
+        routes = self._routes[socket_class]
+        id = secrets.token_urlsafe(16)
+        session = Session(id, serializer, self.limits, lambda topic: bool(routes.match(topic)))
+        token = self.tokens.sign_session(id)
+        server = SocketServer(self, session, socket, routes, info, token)
+        self._sessions[id] = server
+        if socket.id is not None:
+            self._per_id[socket.id] += 1
+            try:
+                await self.pubsub.subscribe(socket.id, server)
+            except BaseException:
+                server.close(CLIENT_CLOSED)
+                raise
+        return server
+
+    def find(self, session_id: str) -> SocketServer | None:
+        """
+        Find a living session.
+        """
+        return self._sessions.get(session_id)
+
+    def why_ended(self, session_id: str) -> Reason:
+        """
+        Tell why a session is gone, as far as it is remembered.
+        """
+        return self._ends.get(session_id, SESSION_GONE)
+
+    def session_ended(self, server: SocketServer, reason: Reason) -> None:
+        """
+        Forget a session that has ended.
+        """
+        self._sessions.pop(server.session.id, None)
+        self.deadlines.forget(server)
+        self._ends[server.session.id] = reason
+        if len(self._ends) > MAX_REMEMBERED_ENDS:
+            self._ends.popitem(last=False)
+        id = server.socket.id
+        if id is not None:
+            self._per_id[id] -= 1
+            if not self._per_id[id]:
+                del self._per_id[id]
+            self.spawn(self.pubsub.unsubscribe(id, server))
+
+    # --- time and tasks
+
+    def start(self) -> None:
+        """
+        Let time pass: look for what is due, again and again.
+        """
+        self.tick(self.now())
+        self._ticking = asyncio.get_running_loop().call_later(SLOT_S, self.start)
+
+    def tick(self, now: float) -> None:
+        """
+        Do what is due at `now`.
+        """
+        for owner in self.deadlines.due(now):
+            owner.expire(now)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """
+        Run a coroutine as a task that is held on to until it is done.
+        """
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def shutdown(self) -> None:
+        """
+        Refuse connects, end every session as restarting, wait for the channels.
+
+        Each channel ends within `channel_stop_timeout_ms`, and again as much
+        for its `terminate`.
+        """
+        self.is_down = True
+        for server in tuple(self._sessions.values()):
+            server.close(RESTARTING)
+        while self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self.engine.close()
+
+    # --- within
+
+    def _admit(self, vsn: str | None) -> Serializer:
+        serializer = serializer_for(vsn)
+        if serializer is None:
+            raise _refusal(UNSUPPORTED_VSN)
+        if self.is_down:
+            raise _refusal(RESTARTING)
+        if len(self._sessions) >= self.limits.max_sessions:
+            raise _refusal(TOO_MANY_SESSIONS)
+        return serializer
+
+    async def _connect(self, socket: Socket, params: Mapping[str, str], info: ConnectInfo) -> None:
+        try:
+            where = f"{type(socket).__name__}.connect"
+            result = check_result(await socket.connect(params, info), where)
+        except ConnectionRefused:
+            raise
+        except Exception as error:
+            logger.exception("%s crashed in connect", type(socket).__name__)
+            raise _refusal(CONNECT_CRASHED) from error
+        if isinstance(result, Error):
+            response = result.response if isinstance(result.response, dict) else {}
+            code = str(response.get("reason", CONNECT_REFUSED.code))
+            text = str(response.get("message", CONNECT_REFUSED.text))
+            raise ConnectionRefused(code, text, response)
+
+    def _check_room(self, socket: Socket) -> None:
+        limit = self.limits.max_sessions_per_user
+        if limit and socket.id is not None and self._per_id[socket.id] >= limit:
+            raise _refusal(TOO_MANY_SESSIONS)
+
+
+def _refusal(reason: Reason) -> ConnectionRefused:
+    return ConnectionRefused(reason.code, reason.text)

@@ -1,0 +1,118 @@
+"""
+Hands each publication to the subscribers of its topic in this process.
+
+The engine knows topics, not clients: it calls once a topic, and the fan-out
+is here. A broadcast is encoded once for each serializer, on first need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from attrs import define, field
+
+from notifier.engine import Engine, Publication, Receiver
+from notifier.protocol import Broadcast, Frame, Serializer
+
+
+@define(eq=False)
+class Encodings:
+    """
+    The frames of one broadcast, by serializer.
+    """
+
+    publication: Publication
+    _frames: dict[str, Frame] = field(init=False, factory=dict)
+
+    def frame(self, serializer: Serializer) -> Frame:
+        """
+        Give the frame for a serializer, made on first need.
+        """
+        frame = self._frames.get(serializer.vsn)
+        if frame is None:
+            sent = self.publication
+            frame = serializer.encode(Broadcast(sent.topic, sent.event, sent.payload))
+            self._frames[serializer.vsn] = frame
+        return frame
+
+
+class Subscriber(Protocol):
+    """
+    Whoever wants the publications of a topic: a channel, or a connection's id.
+    """
+
+    key: str
+
+    def receive_publication(self, publication: Publication, encodings: Encodings) -> int:
+        """
+        Take a publication; return 1 if it was for this session, 0 if not.
+        """
+        ...
+
+
+@define(eq=False)
+class _Topic:
+    """
+    The subscribers of one topic; `is_live` once the engine feeds it.
+    """
+
+    receive: Receiver
+    subscribers: dict[str, Subscriber] = field(factory=dict)
+    lock: asyncio.Lock = field(factory=asyncio.Lock)
+    is_live: bool = False
+
+
+@define(eq=False, repr=False)
+class PubSub:
+    """
+    The subscribers of this process, by topic.
+    """
+
+    engine: Engine
+    _topics: dict[str, _Topic] = field(init=False, factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<PubSub {len(self._topics)} topics>"
+
+    async def subscribe(self, name: str, subscriber: Subscriber) -> None:
+        """
+        Add a subscriber; whatever is published from now on reaches it.
+        """
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = self._topics[name] = _Topic(self._fan_out)
+        topic.subscribers[subscriber.key] = subscriber
+        async with topic.lock:
+            if not topic.is_live:
+                await self.engine.subscribe(name, topic.receive)
+                topic.is_live = True
+
+    async def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
+        """
+        Take a subscriber out. Idempotent.
+        """
+        topic = self._topics.get(name)
+        if topic is None or topic.subscribers.pop(subscriber.key, None) is None:
+            return
+        async with topic.lock:
+            if not topic.subscribers and self._topics.get(name) is topic:
+                del self._topics[name]
+                await self.engine.unsubscribe(name, topic.receive)
+
+    def count(self, name: str) -> int:
+        """
+        Tell how many subscribers a topic has here.
+        """
+        topic = self._topics.get(name)
+        return 0 if topic is None else len(topic.subscribers)
+
+    def _fan_out(self, publication: Publication) -> int:
+        topic = self._topics.get(publication.topic)
+        if topic is None:
+            return 0
+        encodings, reached = Encodings(publication), 0
+        for subscriber in tuple(topic.subscribers.values()):
+            if subscriber.key != publication.sender:
+                reached += subscriber.receive_publication(publication, encodings)
+        return reached

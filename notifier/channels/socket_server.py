@@ -1,0 +1,117 @@
+"""
+Runs one client's connection: its session, its socket and its channels.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from notifier.channels.channel_server import ChannelServer, End
+from notifier.channels.pubsub import Encodings
+from notifier.channels.socket import ConnectInfo, Socket
+from notifier.channels.topics import Routes
+from notifier.engine import Publication
+from notifier.protocol import Message
+from notifier.protocol.events import DISCONNECT
+from notifier.protocol.reasons import DISCONNECTED, SESSION_EXPIRED, Reason
+from notifier.session import Deliver, Join, Seat, Session
+
+if TYPE_CHECKING:
+    from notifier.channels.endpoint import Endpoint
+
+
+@define(eq=False, repr=False)
+class SocketServer:
+    """
+    One connected client, as a transport sees it.
+
+    A transport calls `receive` for each message of the client and drains
+    `session.mailbox`; `close` ends everything.
+    """
+
+    endpoint: Endpoint
+    session: Session
+    socket: Socket
+    routes: Routes
+    info: ConnectInfo
+    token: str = field(repr=False)
+    key: str = field(init=False)
+    _channels: dict[Seat, ChannelServer] = field(init=False, factory=dict)
+    _joins: int = field(init=False, default=0)
+
+    def __attrs_post_init__(self) -> None:
+        self.key = self.session.id
+        self.session.mailbox.on_close = self._session_ended
+
+    def __repr__(self) -> str:
+        return f"<SocketServer {self.info.transport} {self.session!r}>"
+
+    def receive(self, message: Message) -> None:
+        """
+        Handle one message of the client: at once, or in its channel's turn.
+        """
+        match self.session.receive(message):
+            case Join(seat, payload, replaced):
+                self._start(seat, payload, replaced)
+            case Deliver(seat, message):
+                self._channels[seat].receive(message)
+
+    def receive_publication(self, publication: Publication, encodings: Encodings) -> int:
+        """
+        Take a publication on the socket's id: `disconnect` ends the session.
+        """
+        if publication.event != DISCONNECT:
+            return 0
+        self.close(DISCONNECTED)
+        return 1
+
+    def close(self, reason: Reason) -> None:
+        """
+        End the session and its channels; only the first close counts.
+        """
+        self.session.close(reason)
+
+    def channel_ended(self, channel: ChannelServer) -> None:
+        """
+        Forget a channel that is through.
+        """
+        self._channels.pop(channel.seat, None)
+
+    # --- for the wheel, where a poll carries the session
+
+    def deadline(self) -> float:
+        """
+        Tell when a poll or the session itself is due.
+        """
+        return self.session.mailbox.deadline()
+
+    def expire(self, now: float) -> None:
+        """
+        Let polls go whose window is over; end a session that nobody asks for.
+        """
+        if self.session.mailbox.expire(now):
+            self.close(SESSION_EXPIRED)
+        else:
+            self.endpoint.deadlines.watch(self)
+
+    def _start(self, seat: Seat, payload: object, replaced: Seat | None) -> None:
+        channel_class = self.routes.match(seat.topic)
+        assert channel_class is not None
+        channel = channel_class()
+        channel.topic, channel.socket = seat.topic, self.socket
+        channel.assigns = dict(self.socket.assigns)
+        self._joins += 1
+        server = ChannelServer(self, seat, channel, f"{self.session.id}/{self._joins}")
+        channel._server = server
+        self._channels[seat] = server
+        old = None if replaced is None else self._channels.get(replaced)
+        if old is not None:
+            old.close(End.REPLACED)
+        server.start(payload, old)
+
+    def _session_ended(self, reason: Reason) -> None:
+        for channel in tuple(self._channels.values()):
+            channel.close(End.CLOSED)
+        self.endpoint.session_ended(self, reason)

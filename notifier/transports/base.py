@@ -1,0 +1,102 @@
+"""
+What a transport is given and what it gives back, whatever door it came by.
+
+A door (the aiohttp handlers, the front) turns bytes into a `Request`, calls
+the transport's logic, and turns a `Response` into bytes. No rule of the
+protocol lives in a door.
+
+To add a transport: one file beside `longpoll.py` with its logic over
+`SocketServer` (`receive` for what comes, `session.mailbox` for what goes), and
+one route in each door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from attrs import field, frozen
+
+from notifier.protocol.reasons import Reason
+from notifier.session.tokens import is_session_token
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+
+@frozen
+class Query:
+    """
+    The query of a URL: pairs in order, since `token` may come twice.
+    """
+
+    pairs: Sequence[tuple[str, str]] = field(repr=lambda pairs: f"<{len(pairs)} pairs>")
+
+    @classmethod
+    def parse(cls, text: str) -> Query:
+        """
+        Read a query string; a bad escape stays as it is.
+        """
+        return cls(parse_qsl(text, keep_blank_values=True))
+
+    def all(self, name: str) -> list[str]:
+        """
+        Give every value of a name, in order.
+        """
+        return [value for key, value in self.pairs if key == name]
+
+    def last(self, name: str) -> str | None:
+        """
+        Give the last value of a name, None where it is missing.
+        """
+        return next((value for key, value in reversed(self.pairs) if key == name), None)
+
+    def params(self) -> dict[str, str]:
+        """
+        Give what `Socket.connect` is handed: the last of each name, but no
+        session token of ours, which is not the application's business.
+        """
+        return {key: value for key, value in self.pairs if not is_session_token(value)}
+
+
+@frozen
+class Request:
+    """
+    The head of a request. Header names are in lower case; `peer` is the
+    client's address.
+    """
+
+    method: str
+    path: str
+    query: Query
+    headers: Mapping[str, str] = field(repr=lambda headers: f"<{len(headers)} headers>")
+    peer: str
+    http_version: tuple[int, int] = (1, 1)
+
+
+@frozen
+class Response:
+    """
+    What a door writes: HTTP status, headers, body. `closes` ends the connection.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(factory=dict)
+    body: bytes = field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+    closes: bool = False
+
+
+def json_body(value: Mapping[str, Any], *, pretty: bool = False) -> bytes:
+    """
+    Encode a JSON answer; pretty for human eyes.
+    """
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE if pretty else 0
+    return orjson.dumps(value, option=option)
+
+
+def reason_body(reason: Reason) -> dict[str, str]:
+    """
+    Give the keys that tell a reason: the code word and the sentence.
+    """
+    return {"reason": reason.code, "message": reason.text}

@@ -1,0 +1,64 @@
+"""
+Where the two tokens of a request stand.
+
+The user token opens the door; the session token names an open session. With
+`params: {token: USER}` phoenix.js sends both under one name, the session's
+last: `?token=USER&vsn=2.0.0&token=SESSION`.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode
+from typing import Final
+
+from notifier.session.tokens import is_session_token
+from notifier.transports.base import Request
+
+SESSION_HEADER: Final = "x-phoenix-longpoll-token"
+USER_HEADER: Final = "x-phoenix-authtoken"
+SUBPROTOCOL: Final = "phoenix"
+_BEARER: Final = "base64url.bearer.phx."
+
+
+def session_token(request: Request) -> str | None:
+    """
+    Find the session token: the header if there is one, else the last `token`.
+
+    Returns None where that is not a session token of ours.
+    """
+    token = request.headers.get(SESSION_HEADER) or request.query.last("token")
+    return token if token is not None and is_session_token(token) else None
+
+
+def user_token(request: Request) -> str | None:
+    """
+    Find the user token: header, then WebSocket sub-protocol, then the query.
+    """
+    header = request.headers.get(USER_HEADER)
+    if header is not None:
+        return header
+    for name in subprotocols(request):
+        if name.startswith(_BEARER):
+            return _decode_bearer(name.removeprefix(_BEARER))
+    in_query = (token for token in request.query.all("token") if not is_session_token(token))
+    return next(in_query, None)
+
+
+def subprotocols(request: Request) -> list[str]:
+    """
+    List the WebSocket sub-protocols that a client offers.
+    """
+    offered = request.headers.get("sec-websocket-protocol", "")
+    return [name for name in map(str.strip, offered.split(",")) if name]
+
+
+def _decode_bearer(encoded: str) -> str:
+    """
+    Undo phoenix.js's `btoa` without padding; what is not base64 is no token.
+    """
+    try:
+        padded = encoded.translate(str.maketrans("+/", "-_")) + "=" * (-len(encoded) % 4)
+        return urlsafe_b64decode(padded).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""

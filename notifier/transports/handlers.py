@@ -1,0 +1,229 @@
+"""
+The aiohttp door: handlers that give both transports a place in an application.
+
+No rule of the protocol is here; see `longpoll.py` and `websocket.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import WSMessage, WSMsgType, web
+from attrs import define, field
+
+from notifier.channels import SocketServer
+from notifier.errors import ConnectionRefused
+from notifier.protocol.reasons import CLIENT_CLOSED
+from notifier.transports.base import Query, Request, Response
+from notifier.transports.longpoll import LongPoll, Waiting
+from notifier.transports.mount import Mount
+from notifier.transports.websocket import CLOSE_TIMEOUT_S, Connection, WebSocket, close_reason
+
+WRITE_AHEAD_BYTES: Final = 65_536
+"""About what is taken from the mailbox at a time; the rest waits there."""
+
+
+def add_routes(app: web.Application, path: str, mount: Mount) -> None:
+    """
+    Serve both transports of a mount below `path`, with and without a slash.
+    """
+    longpoll, websocket = LongPollDoor(LongPoll(mount)), WebSocketDoor(WebSocket(mount))
+    for slash in ("", "/"):
+        app.router.add_route("*", f"{path}/longpoll{slash}", longpoll.handle)
+        app.router.add_route("*", f"{path}/websocket{slash}", websocket.handle)
+
+
+@define(eq=False)
+class LongPollDoor:
+    """
+    Serves long-polling from aiohttp.
+    """
+
+    transport: LongPoll
+
+    async def handle(self, http: web.Request) -> web.Response:
+        """
+        Answer one request.
+        """
+        request = _request(http)
+        response = self.transport.refuse_method(request)
+        if response is None:
+            response = await (self._get if request.method == "GET" else self._post)(http, request)
+        return _response(response)
+
+    async def _get(self, http: web.Request, request: Request) -> Response:
+        ready = asyncio.Event()
+        outcome = self.transport.poll(request, ready.set)
+        if outcome is None:
+            try:
+                outcome = await self.transport.open(request, ready.set)
+            except ConnectionRefused as refusal:
+                await asyncio.sleep(self.transport.mount.refusal_delay_s(request))
+                return self.transport.refused(refusal, request)
+        return await _finish(outcome, ready) if isinstance(outcome, Waiting) else outcome
+
+    async def _post(self, http: web.Request, request: Request) -> Response:
+        outcome = self.transport.post(request)
+        if isinstance(outcome, Response):
+            return outcome
+        try:
+            body = await _read(http, self.transport.mount.endpoint.limits.max_message_bytes)
+            return self.transport.too_large() if body is None else outcome.receive(body)
+        finally:
+            outcome.abandon()
+
+
+async def _finish(waiting: Waiting, ready: asyncio.Event) -> Response:
+    try:
+        if not waiting.is_ready:
+            await ready.wait()
+        return waiting.response()
+    finally:
+        waiting.abandon()
+
+
+async def _read(http: web.Request, max_bytes: int) -> bytes | None:
+    """
+    Read a body; None, with the rest unread, if it is over the bound.
+    """
+    if http.content_length is not None and http.content_length > max_bytes:
+        return None
+    body = bytearray()
+    async for chunk in http.content.iter_any():
+        body += chunk
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)
+
+
+@define(eq=False)
+class WebSocketDoor:
+    """
+    Serves WebSockets from aiohttp.
+    """
+
+    transport: WebSocket
+
+    async def handle(self, http: web.Request) -> web.StreamResponse:
+        """
+        Answer one request; after a handshake, until the WebSocket ends.
+        """
+        request = _request(http)
+        response = self.transport.check(request)
+        if response is not None:
+            return _response(response)
+        try:
+            server = await self.transport.open(request)
+        except ConnectionRefused as refusal:
+            await asyncio.sleep(self.transport.mount.refusal_delay_s(request))
+            return _response(self.transport.refused(refusal))
+        subprotocol = self.transport.subprotocol(request)
+        websocket = web.WebSocketResponse(
+            protocols=(subprotocol,) if subprotocol else (),
+            timeout=CLOSE_TIMEOUT_S,
+            autoping=False,
+            compress=False,
+            max_msg_size=server.session.limits.max_message_bytes,
+        )
+        try:
+            await websocket.prepare(http)
+        except BaseException:
+            server.close(CLIENT_CLOSED)
+            raise
+        await Shell(http, websocket, server).run()
+        return websocket
+
+
+@define(eq=False)
+class Shell:
+    """
+    Carries frames between one aiohttp WebSocket and its connection.
+
+    A writer task runs only while there is something to write.
+    """
+
+    http: web.Request
+    websocket: web.WebSocketResponse
+    server: SocketServer
+    connection: Connection = field(init=False)
+    _writer: asyncio.Task[None] | None = field(init=False, default=None)
+    _cut: asyncio.TimerHandle | None = field(init=False, default=None)
+
+    async def run(self) -> None:
+        """
+        Read until the WebSocket has ended.
+        """
+        self.connection = Connection(self.server, self._wake)
+        try:
+            while not self.websocket.closed:
+                await self._receive(await self.websocket.receive())
+        finally:
+            self.connection.closed()
+            if self._writer is not None:
+                await asyncio.wait({self._writer})
+            if self._cut is not None:
+                self._cut.cancel()
+
+    async def _receive(self, message: WSMessage) -> None:
+        match message.type:
+            case WSMsgType.TEXT:
+                self.connection.receive_text(message.data)
+            case WSMsgType.BINARY:
+                self.connection.receive_binary(message.data)
+            case WSMsgType.PING:
+                self.connection.receive_control()
+                await self.websocket.pong(message.data)
+            case WSMsgType.PONG:
+                self.connection.receive_control()
+
+    def _wake(self) -> None:
+        if self._writer is None:
+            self._writer = self.server.endpoint.spawn(self._write())
+        if self.connection.end is not None and self._cut is None:
+            loop = asyncio.get_running_loop()
+            self._cut = loop.call_later(CLOSE_TIMEOUT_S, self._abort)
+
+    async def _write(self) -> None:
+        try:
+            while (
+                frames := self.connection.take(WRITE_AHEAD_BYTES)
+            ) or self.connection.take_ping():
+                for frame in frames:
+                    kind = WSMsgType.BINARY if frame.binary else WSMsgType.TEXT
+                    await self.websocket.send_frame(frame.data, kind)
+                if not frames:
+                    await self.websocket.ping()
+            end = self.connection.end
+            if end is not None and not self.websocket.closed:
+                await self.websocket.close(code=end.close_code, message=close_reason(end))
+        except ConnectionError:
+            pass  # the reader sees the end of it
+        finally:
+            self._writer = None
+
+    def _abort(self) -> None:
+        if self.http.transport is not None:
+            self.http.transport.abort()
+
+
+def _request(http: web.Request) -> Request:
+    headers: dict[str, str] = {}
+    for name, value in http.headers.items():
+        name = name.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Request(
+        http.method,
+        http.path,
+        Query.parse(http.raw_path.partition("?")[2]),
+        headers,
+        http.remote or "",
+        (http.version.major, http.version.minor),
+    )
+
+
+def _response(response: Response) -> web.Response:
+    answer = web.Response(status=response.status, headers=response.headers, body=response.body)
+    if response.closes:
+        answer.force_close()
+    return answer

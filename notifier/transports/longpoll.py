@@ -1,0 +1,314 @@
+"""
+Long-polling: what GET, POST and OPTIONS mean, and how they are answered.
+
+    GET                    open a session: 410 with a token, as in Phoenix
+    GET ?join=TOPIC        open, join, and wait for the reply: for curl
+    GET with a session     wait for messages: 200, or 204 after the window
+    POST with a session    hand in one message, or a batch of lines
+
+HTTP is 200 for all of these; the status that counts is in the JSON. A GET's
+stays within 200, 204, 403, 410 and 500: any other stops phoenix.js for ever.
+
+Phoenix: `lib/phoenix/transports/long_poll.ex`.
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+from attrs import define, field
+
+from notifier.channels import SocketServer
+from notifier.errors import ConnectionRefused, ProtocolError, TokenError, describe
+from notifier.protocol import Message
+from notifier.protocol.events import PHX_JOIN
+from notifier.protocol.reasons import (
+    BAD_MESSAGE,
+    BATCH_TOO_LONG,
+    MESSAGE_TOO_LARGE,
+    SESSION_GONE,
+)
+from notifier.session import Answer, Poll, PollState
+from notifier.session.tokens import with_cursor
+from notifier.transports.base import JSON_TYPE, Request, Response, json_body, reason_body
+from notifier.transports.credentials import session_token
+from notifier.transports.mount import Mount
+
+NAME: Final = "longpoll"
+BATCH_TYPE: Final = "application/x-ndjson"
+
+_CORS: Final = {"access-control-allow-origin": "*"}
+_HEADERS: Final = {"content-type": JSON_TYPE, "cache-control": "no-store", **_CORS}
+
+
+@define(eq=False)
+class Waiting:
+    """
+    A poll under way. The door calls `response` once it is ready, or `abandon`.
+    """
+
+    server: SocketServer
+    poll: Poll
+    request: Request
+
+    @property
+    def is_ready(self) -> bool:
+        """
+        Whether `response` is due.
+        """
+        return self.poll.state is PollState.READY
+
+    def response(self) -> Response:
+        """
+        Answer the poll with what there is.
+        """
+        endpoint, session = self.server.endpoint, self.server.session
+        answer = session.mailbox.answer(self.poll, endpoint.now())
+        if session.end is None:
+            endpoint.deadlines.watch(self.server)
+        token = with_cursor(self.server.token, answer.cursor)
+        if self.request.query.last("pretty"):
+            return _pretty(answer, token, self.request.path)
+        if answer.reason is not None:
+            return _status(500, reason_body(answer.reason))
+        messages = b",".join([frame.quoted for frame in answer.frames])
+        body = b'{"status":%d,"token":"%b","messages":[%b]}' % (
+            answer.status,
+            token.encode(),
+            messages,
+        )
+        return Response(200, _HEADERS, body)
+
+    def abandon(self) -> None:
+        """
+        Forget the poll: its connection is gone, and nothing is lost. Idempotent.
+        """
+        endpoint = self.server.endpoint
+        self.server.session.mailbox.abandon(self.poll, endpoint.now())
+        if self.server.session.end is None:
+            endpoint.deadlines.watch(self.server)
+
+
+@define(eq=False)
+class Posting:
+    """
+    A POST whose body is still to come. The door calls `receive` or `abandon`.
+    """
+
+    server: SocketServer
+    is_batch: bool
+    _is_open: bool = field(init=False, default=True)
+
+    def receive(self, body: bytes) -> Response:
+        """
+        Hand in all of a POST's messages, or none of them if one is no good.
+        """
+        self.abandon()
+        session = self.server.session
+        try:
+            messages = self._read(body)
+        except ProtocolError as error:
+            return _status(400, {"reason": BAD_MESSAGE.code, "message": str(error)})
+        if len(messages) > session.limits.max_batch_lines:
+            limit = session.limits.max_batch_lines
+            text = f"expected at most {limit} lines, got {len(messages)}: none was handled"
+            return _status(400, {"reason": BATCH_TOO_LONG.code, "message": text})
+        for message in messages:
+            self.server.receive(message)
+        return _status(200) if session.end is None else _status(410, reason_body(session.end))
+
+    def abandon(self) -> None:
+        """
+        Note that the request has ended. Idempotent.
+        """
+        if self._is_open:
+            self._is_open = False
+            endpoint, session = self.server.endpoint, self.server.session
+            session.mailbox.end_request(endpoint.now())
+            if session.end is None:
+                endpoint.deadlines.watch(self.server)
+
+    def _read(self, body: bytes) -> list[Message]:
+        if not self.is_batch:
+            return [self.server.session.serializer.decode_text(body)]
+        messages = []
+        for number, line in enumerate(body.split(b"\n"), 1):
+            if line := line.strip():
+                try:
+                    messages.append(self._read_line(line))
+                except ProtocolError as error:
+                    error.line = number
+                    raise
+        if not messages:
+            raise ProtocolError("a message", "an empty body")
+        return messages
+
+    def _read_line(self, line: bytes) -> Message:
+        """
+        Read JSON, or a binary message in base64, which begins with neither.
+        """
+        serializer = self.server.session.serializer
+        if line.startswith((b"[", b"{")):
+            return serializer.decode_text(line)
+        try:
+            return serializer.decode_binary(b64decode(line, validate=True))
+        except binascii.Error:
+            raise ProtocolError("JSON or base64", describe(line)) from None
+
+
+@define(eq=False)
+class LongPoll:
+    """
+    The long-poll transport of one mount.
+
+    A door calls `begin`. It gets a Response to write; a Posting to give the
+    body to; or for a GET an outcome of `get` or, where the session is still to
+    be opened, a coroutine of one.
+    """
+
+    mount: Mount
+
+    def refuse_method(self, request: Request) -> Response | None:
+        """
+        Answer what is neither GET nor POST, or comes from a foreign page.
+        """
+        if request.method not in ("GET", "POST", "OPTIONS"):
+            return Response(400, {"cache-control": "no-store", **_CORS})
+        refusal = self.mount.check_origin(request)
+        if refusal is not None:
+            return _refused(refusal, request)
+        return _preflight(request) if request.method == "OPTIONS" else None
+
+    def poll(self, request: Request, on_ready: Callable[[], None]) -> Waiting | Response | None:
+        """
+        Start a GET with a session token; None if it has none, see `open`.
+
+        The Waiting may be ready already; else `on_ready` is called when it is.
+        """
+        token = session_token(request)
+        if token is None:
+            return None
+        try:
+            id, cursor = self.mount.endpoint.tokens.verify_session(token)
+        except TokenError:
+            return _status(500, reason_body(SESSION_GONE))
+        server = self.mount.endpoint.find(id)
+        if server is None:
+            return _status(500, reason_body(self.mount.endpoint.why_ended(id)))
+        return self._wait(server, cursor, request, on_ready)
+
+    async def open(self, request: Request, on_ready: Callable[[], None]) -> Waiting | Response:
+        """
+        Start a GET without a session: open one, and join what `join` names.
+
+        Raises ConnectionRefused; see `refused`.
+        """
+        endpoint = self.mount.endpoint
+        server = await self.mount.open(request, NAME)
+        mailbox = server.session.mailbox
+        mailbox.begin_request()
+        for number, topic in enumerate(request.query.all("join"), 1):
+            ref = str(number)
+            server.receive(Message(ref, ref, topic, PHX_JOIN, {}))
+        waiting = None
+        if request.query.last("join") is not None:
+            waiting = self._wait(server, 0, request, on_ready)
+        mailbox.end_request(endpoint.now())
+        if waiting is not None:
+            return waiting
+        endpoint.deadlines.watch(server)
+        opened = Answer(410, 0)
+        token = with_cursor(server.token, 0)
+        if request.query.last("pretty"):
+            return _pretty(opened, token, request.path)
+        return _status(410, {"token": token, "messages": []})
+
+    def refused(self, refusal: ConnectionRefused, request: Request) -> Response:
+        """
+        Say no to a connect, and why.
+        """
+        return _refused(refusal, request)
+
+    def post(self, request: Request) -> Posting | Response:
+        """
+        Start a POST: its session is looked up before its body is read.
+        """
+        token = session_token(request)
+        try:
+            id, _ = self.mount.endpoint.tokens.verify_session(token or "")
+        except TokenError:
+            return _status(410, reason_body(SESSION_GONE))
+        server = self.mount.endpoint.find(id)
+        if server is None:
+            return _status(410, reason_body(self.mount.endpoint.why_ended(id)))
+        server.session.mailbox.begin_request()
+        content_type = request.headers.get("content-type", "").partition(";")[0]
+        return Posting(server, content_type.strip().lower() == BATCH_TYPE)
+
+    def too_large(self) -> Response:
+        """
+        Refuse a body over `max_message_bytes`, and close: the rest is not read.
+        """
+        limit = self.mount.endpoint.limits.max_message_bytes
+        text = f"expected a body of at most {limit} bytes: nothing of it was handled"
+        body = json_body({"status": 413, "reason": MESSAGE_TOO_LARGE.code, "message": text})
+        return Response(413, _HEADERS, body, closes=True)
+
+    def _wait(
+        self, server: SocketServer, cursor: int, request: Request, on_ready: Callable[[], None]
+    ) -> Waiting:
+        endpoint = self.mount.endpoint
+        poll = server.session.mailbox.poll(cursor, endpoint.now(), on_ready)
+        if server.session.end is None:
+            endpoint.deadlines.watch(server)
+        return Waiting(server, poll, request)
+
+
+def _status(status: int, more: Mapping[str, Any] | None = None) -> Response:
+    return Response(200, _HEADERS, json_body({"status": status, **(more or {})}))
+
+
+def _refused(refusal: ConnectionRefused, request: Request) -> Response:
+    body = {
+        **refusal.response,
+        "status": 403,
+        "reason": refusal.code,
+        "message": refusal.text,
+    }
+    pretty = request.query.last("pretty") is not None
+    return Response(200, _HEADERS, json_body(body, pretty=pretty))
+
+
+def _pretty(answer: Answer, token: str, path: str) -> Response:
+    """
+    The same answer for human eyes: messages as JSON, and where to go on.
+    """
+    body: dict[str, Any] = {"status": answer.status}
+    if answer.reason is not None:
+        body |= reason_body(answer.reason)
+    else:
+        body["messages"] = [orjson.loads(frame.text) for frame in answer.frames]
+        body["token"] = token
+        body["next"] = f"{path}?token={token}&pretty=1"
+    return Response(200, _HEADERS, json_body(body, pretty=True))
+
+
+def _preflight(request: Request) -> Response:
+    """
+    Allow what a page asks for, as Phoenix does.
+    """
+    return Response(
+        200,
+        {
+            **_CORS,
+            "access-control-allow-headers": request.headers.get(
+                "access-control-request-headers", ""
+            ),
+            "access-control-allow-methods": "get, post, options",
+            "access-control-max-age": "3600",
+        },
+    )

@@ -1,0 +1,65 @@
+"""
+One place where clients connect: a socket class, and who may come in.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from notifier.channels import ConnectInfo, Endpoint, Socket, SocketServer
+from notifier.errors import ConnectionRefused
+from notifier.protocol.reasons import ORIGIN_FORBIDDEN
+from notifier.transports.base import Request
+from notifier.transports.credentials import user_token
+from notifier.transports.origin import OriginCheck
+from notifier.transports.peer import TrustedProxies
+from notifier.transports.refusals import Refusals
+
+
+@define(eq=False)
+class Mount:
+    """
+    Connects clients of either transport to one socket class.
+    """
+
+    endpoint: Endpoint
+    socket_class: type[Socket]
+    origins: OriginCheck = field(factory=OriginCheck)
+    proxies: TrustedProxies = field(factory=TrustedProxies)
+    _refusals: Refusals = field(init=False, factory=Refusals)
+
+    def __attrs_post_init__(self) -> None:
+        self.endpoint.serve(self.socket_class)
+
+    def check_origin(self, request: Request) -> ConnectionRefused | None:
+        """
+        Tell what to answer to a page that may not connect, None if it may.
+        """
+        if self.origins.allows(request.headers.get("origin")):
+            return None
+        self.endpoint.refused[ORIGIN_FORBIDDEN.code] += 1
+        return ConnectionRefused(ORIGIN_FORBIDDEN.code, ORIGIN_FORBIDDEN.text)
+
+    async def open(self, request: Request, transport: str) -> SocketServer:
+        """
+        Connect the client of a request; raise ConnectionRefused.
+        """
+        token = user_token(request)
+        params = request.query.params()
+        if token is not None:
+            params["token"] = token
+        info = ConnectInfo(transport, self.peer(request), token, request.headers)
+        return await self.endpoint.open(self.socket_class, request.query.last("vsn"), params, info)
+
+    def refusal_delay_s(self, request: Request) -> float:
+        """
+        Note a refused connect; tell how long its answer is to wait.
+        """
+        now = self.endpoint.now()
+        return self._refusals.delay(user_token(request), self.peer(request), now)
+
+    def peer(self, request: Request) -> str:
+        """
+        Tell the address of a request's client.
+        """
+        return self.proxies.client(request.peer, request.headers)

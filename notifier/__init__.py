@@ -1,0 +1,38 @@
+"""
+Live notices that arrive on any network, over the Phoenix Channels protocol.
+"""
+
+from __future__ import annotations
+
+from notifier.app import Notifier, setup
+from notifier.channels import (
+    Channel,
+    ConnectInfo,
+    Endpoint,
+    Error,
+    Ok,
+    Socket,
+    handle_in,
+    handle_out,
+)
+from notifier.engine import Receipt, Retention
+from notifier.notices import UserSocket
+from notifier.session import Limits, User
+
+__all__ = [
+    "Channel",
+    "ConnectInfo",
+    "Endpoint",
+    "Error",
+    "Limits",
+    "Notifier",
+    "Ok",
+    "Receipt",
+    "Retention",
+    "Socket",
+    "User",
+    "UserSocket",
+    "handle_in",
+    "handle_out",
+    "setup",
+]

@@ -1,0 +1,193 @@
+"""
+Puts the parts together: into an application of yours, or into the server that
+`notifier serve` runs.
+
+    app = web.Application()
+    notices = notifier.setup(app, keys=[SECRET])
+    ...
+    await notices.broadcast("room:lobby", "new_msg", {"body": "hello"})
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+from attrs import define, field
+
+from notifier import backoffice
+from notifier.channels import Endpoint, Socket
+from notifier.config import Config
+from notifier.engine import Engine, MemoryEngine, Receipt
+from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
+from notifier.protocol import Payload
+from notifier.session import Limits, Tokens
+from notifier.transports import Mount, OriginCheck, TrustedProxies, add_routes
+
+DATABASE: Final = "notifier.db"
+
+
+@define(eq=False)
+class Notifier:
+    """
+    A socket class and the path below which its clients connect.
+
+    This is what `notifier serve --app module:attribute` looks for. It has an
+    `endpoint` once `setup` or `serve` has put it to work.
+    """
+
+    socket_class: type[Socket] = UserSocket
+    path: str = "/socket"
+    _endpoint: Endpoint | None = field(init=False, default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not (isinstance(self.socket_class, type) and issubclass(self.socket_class, Socket)):
+            raise TypeError(f"Notifier needs a subclass of Socket, got {self.socket_class!r}")
+        if not self.path.startswith("/") or self.path.endswith("/"):
+            raise ValueError(f"a path begins with / and does not end so, got {self.path!r}")
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """
+        The sessions, and the ways to reach them.
+        """
+        if self._endpoint is None:
+            raise RuntimeError("this Notifier is not at work yet: call setup(app, …) first")
+        return self._endpoint
+
+    async def broadcast(self, topic: str, event: str, payload: Payload) -> Receipt:
+        """
+        Send an event to everyone on a topic; see `Endpoint.broadcast`.
+        """
+        return await self.endpoint.broadcast(topic, event, payload)
+
+    async def disconnect(self, id: str) -> int:
+        """
+        End every session whose `Socket.id` is `id`; tell how many there were.
+        """
+        return await self.endpoint.disconnect(id)
+
+    def attach(
+        self,
+        app: web.Application,
+        endpoint: Endpoint,
+        check_origin: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
+    ) -> None:
+        """
+        Serve the socket paths and `/health` from `app`, and live and end with it.
+        """
+        self._endpoint = endpoint
+        mount = Mount(
+            endpoint, self.socket_class, OriginCheck(check_origin), TrustedProxies(trusted_proxies)
+        )
+        add_routes(app, self.path, mount)
+        app.on_startup.append(self._start)
+        app.on_shutdown.append(self._stop)
+
+    async def _start(self, _app: web.Application) -> None:
+        self.endpoint.start()
+
+    async def _stop(self, _app: web.Application) -> None:
+        await self.endpoint.shutdown()
+
+
+def setup(
+    app: web.Application,
+    socket_class: type[Socket] = UserSocket,
+    *,
+    keys: Sequence[str],
+    path: str = "/socket",
+    check_origin: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
+    token_max_age_s: int = 86_400,
+    limits: Limits | None = None,
+    engine: Engine | None = None,
+    clock: Callable[[], float] = time.time,
+    now: Callable[[], float] = time.monotonic,
+) -> Notifier:
+    """
+    Serve clients from an aiohttp application of yours, below `path`.
+
+    `keys` sign the tokens, oldest first; keep them secret, and at least one.
+    Run the application with `handler_cancellation=True`, so that the poll of a
+    client that has gone is given up at once. `clock` and `now` are for tests.
+    """
+    notifier = Notifier(socket_class, path)
+    tokens = Tokens(tuple(keys), clock, token_max_age_s)
+    endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now)
+    notifier.attach(app, endpoint, check_origin, trusted_proxies)
+    return notifier
+
+
+def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
+    """
+    Make the application that `notifier serve` runs, with its back office.
+    """
+    notifier = notifier or Notifier()
+    app = web.Application()
+    tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
+    endpoint = Endpoint(MemoryEngine(time.time), tokens, config.limits)
+    notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
+    app.router.add_get("/health", Health(endpoint).handle)
+    backoffice.setup(
+        app,
+        desk=NoticeDesk(endpoint),
+        operators=backoffice.OperatorStore(Path(config.data_dir) / DATABASE),
+        signer=tokens.serializer("backoffice"),
+        clock=time.monotonic,
+    )
+    return app
+
+
+@define(eq=False)
+class Health:
+    """
+    Tells whether the server is well, and how many sessions it holds.
+    """
+
+    endpoint: Endpoint
+
+    async def handle(self, _request: web.Request) -> web.Response:
+        """
+        Answer 200 while connects are taken, 503 while the server goes down.
+        """
+        body = {
+            "status": "down" if self.endpoint.is_down else "ok",
+            "sessions": {name: self.endpoint.count(name) for name in ("longpoll", "websocket")},
+            "refused": dict(self.endpoint.refused),
+        }
+        headers = {"cache-control": "no-store"}
+        return web.json_response(
+            body, status=503 if self.endpoint.is_down else 200, headers=headers
+        )
+
+
+@define(eq=False)
+class NoticeDesk:
+    """
+    Carries out what an operator asks for in the back office.
+    """
+
+    endpoint: Endpoint
+
+    async def send_to_all(self, body: str, sender: str) -> int:
+        """
+        Send a notice to every session in the lobby; tell how many it reached.
+        """
+        return (await send_notice(self.endpoint, EVERYONE, body, sender)).reached
+
+    async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
+        """
+        Send a notice to the sessions of one user; tell how many it reached.
+        """
+        return (await send_notice(self.endpoint, f"user:{user_id}", body, sender)).reached
+
+    async def throw_out(self, user_id: str) -> int:
+        """
+        End the sessions of one user; tell how many there were.
+        """
+        return await self.endpoint.disconnect(socket_id(user_id))

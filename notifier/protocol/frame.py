@@ -7,6 +7,8 @@ from __future__ import annotations
 import orjson
 from attrs import define, field
 
+from notifier.protocol.framing import BINARY, TEXT, frame_bytes
+
 
 @define(eq=False)
 class Frame:
@@ -24,6 +26,7 @@ class Frame:
     text: bytes = field(repr=False)
     binary: bool = False
     _quoted: bytes | None = field(default=None, init=False, repr=False)
+    _websocket: bytes | None = field(default=None, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -36,3 +39,12 @@ class Frame:
         if self._quoted is None:
             self._quoted = orjson.dumps(self.text.decode())
         return self._quoted
+
+    @property
+    def websocket(self) -> bytes:
+        """
+        The whole WebSocket frame, ready to be written.
+        """
+        if self._websocket is None:
+            self._websocket = frame_bytes(BINARY if self.binary else TEXT, self.data)
+        return self._websocket

@@ -66,6 +66,10 @@ MESSAGE_TOO_LARGE: Final = Reason(
 
 # Ends of a session: JSON status 500 to its poll, 410 to its POST, a close code on a WebSocket.
 SESSION_GONE: Final = Reason("session_gone", "this session has ended: open a new one and rejoin")
+SESSION_FOREIGN: Final = Reason(
+    "session_foreign",
+    "this session token was not signed with a key of ours: open a new session and rejoin",
+)
 SESSION_EXPIRED: Final = Reason("session_expired", "no request came for one and a half windows")
 CLIENT_CLOSED: Final = Reason("client_closed", "the client closed", close_code=1000)
 SLOW_CONSUMER: Final = Reason(

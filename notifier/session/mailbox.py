@@ -21,7 +21,7 @@ from attrs import define, field
 from notifier.protocol import Frame
 from notifier.protocol.reasons import ACK_BEYOND_SENT, SLOW_CONSUMER, Reason
 from notifier.session.limits import Limits
-from notifier.session.poll import Answer, Poll, PollState
+from notifier.session.poll import DONE, PARKED, READY, Answer, Poll
 
 EXPIRY_WINDOWS: Final = 1.5
 """A long-poll session lives this many windows after its last request ended."""
@@ -47,6 +47,7 @@ class Mailbox:
 
     limits: Limits
     on_close: Callable[[Reason], None] | None = None
+    window_s: float = field(init=False)
     acked: int = 0
     sent: int = 0
     end: Reason | None = None
@@ -54,10 +55,13 @@ class Mailbox:
     _bytes: int = field(init=False, default=0)
     _listener: Callable[[], None] | None = field(init=False, default=None)
     _line: Poll | None = field(init=False, default=None)
-    _waiting: list[Poll] = field(init=False, factory=list)
-    _takeovers: list[float] = field(init=False, factory=list)
+    _waiting: tuple[Poll, ...] = field(init=False, default=())
+    _takeovers: tuple[float, ...] = field(init=False, default=())
     _requests: int = field(init=False, default=0)
     _quiet_since: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        self.window_s = self.limits.window_ms / 1000
 
     def __repr__(self) -> str:
         return f"<Mailbox acked={self.acked} sent={self.sent} put={self.last} bytes={self._bytes}>"
@@ -84,11 +88,12 @@ class Mailbox:
             self.close(SLOW_CONSUMER)
             return
         self._frames.append(frame)
-        self._bytes += len(frame)
+        self._bytes += len(frame.data)
         if self._listener is not None:
             self._listener()
-        elif self._line is not None:
-            self._make_ready(self._line)
+        elif self._line is not None and self._line.state is PARKED:
+            self._line.state = READY
+            self._line.on_ready()
 
     def acknowledge(self, number: int) -> None:
         """
@@ -99,6 +104,9 @@ class Mailbox:
         """
         if number > self.sent:
             self.close(ACK_BEYOND_SENT)
+        elif number == self.last:
+            self._frames.clear()
+            self._bytes, self.acked = 0, number
         elif number > self.acked:
             count = number - self.acked
             self._bytes -= sum(map(len, self._frames[:count]))
@@ -107,21 +115,24 @@ class Mailbox:
 
     # --- out, by polls
 
-    def poll(self, cursor: int, now: float, on_ready: Callable[[], None]) -> Poll:
+    def poll(self, poll: Poll, now: float) -> None:
         """
-        Acknowledge up to `cursor` and ask for what comes after it.
+        Acknowledge up to the poll's cursor and ask for what comes after it.
 
-        Returns a poll that is READY, for `answer` at once, or PARKED until
+        The poll is READY now, for `answer` at once, or PARKED until its
         `on_ready` is called. Every poll ends with `answer` or `abandon`.
         """
-        poll = Poll(cursor, now + self.limits.window_ms / 1000, on_ready)
+        poll.deadline = now + self.window_s
+        poll.state = PARKED
         self._requests += 1
-        if self.end is None and cursor >= self.acked:
-            self.acknowledge(cursor)
-            self._take_line(poll, now)
-        if self.end is not None or cursor < self.acked or self._frames:
-            poll.state = PollState.READY
-        return poll
+        if self.end is None and poll.cursor >= self.acked:
+            if poll.cursor > self.acked:
+                self.acknowledge(poll.cursor)
+            if self._line is not None:
+                self._let_go(self._line, now)
+            self._line = poll
+        if self.end is not None or poll.cursor < self.acked or self._frames:
+            poll.state = READY
 
     def answer(self, poll: Poll, now: float) -> Answer:
         """
@@ -129,28 +140,29 @@ class Mailbox:
 
         What is answered counts as sent, and stays until it is acknowledged.
         """
-        holds_line = poll is self._line
-        self.abandon(poll, now)
-        if self.end is not None:
-            return Answer(500, max(poll.cursor, self.acked), reason=self.end)
-        room = self.limits.max_answer_bytes - ENVELOPE_BYTES
-        frames = self._page(room, lambda frame: len(frame.quoted) + 1) if holds_line else []
-        if not frames:
-            return Answer(204, max(poll.cursor, self.acked))
-        self.sent = max(self.sent, self.acked + len(frames))
-        return Answer(200, self.acked + len(frames), frames, seq=self.acked + 1)
+        if poll is not self._line or not self._frames:
+            self.abandon(poll, now)
+            status = 204 if self.end is None else 500
+            return Answer(status, max(poll.cursor, self.acked), reason=self.end)
+        self._line, poll.state = None, DONE
+        self._requests -= 1
+        self._quiet_since = now
+        frames = self._page(self.limits.max_answer_bytes - ENVELOPE_BYTES, _quoted_bytes)
+        last = self.acked + len(frames)
+        self.sent = max(self.sent, last)
+        return Answer(200, last, frames)
 
     def abandon(self, poll: Poll, now: float) -> None:
         """
         Forget a poll whose connection is gone; nothing is lost by it. Idempotent.
         """
-        if poll.state is PollState.DONE:
+        if poll.state is DONE:
             return
-        poll.state = PollState.DONE
+        poll.state = DONE
         if poll is self._line:
             self._line = None
         elif poll in self._waiting:
-            self._waiting.remove(poll)
+            self._waiting = tuple(other for other in self._waiting if other is not poll)
         self.end_request(now)
 
     # --- out, by a listener
@@ -168,9 +180,14 @@ class Mailbox:
         For a transport that ends its session when it breaks, so that there is
         nobody to send it to again.
         """
-        frames = self._page(max_bytes, len)
-        self.sent = max(self.sent, self.acked + len(frames))
-        self.acknowledge(self.acked + len(frames))
+        if self._bytes <= max_bytes:
+            frames, self._frames, self._bytes = self._frames, [], 0
+        else:
+            frames = self._page(max_bytes, len)
+            del self._frames[: len(frames)]
+            self._bytes -= sum(map(len, frames))
+        self.acked += len(frames)
+        self.sent = max(self.sent, self.acked)
         return frames
 
     # --- its life
@@ -194,8 +211,7 @@ class Mailbox:
         """
         polls = [poll.deadline for poll in self._parked()]
         if self._requests == 0:
-            window = self.limits.window_ms / 1000
-            polls.append(self._quiet_since + EXPIRY_WINDOWS * window)
+            polls.append(self._quiet_since + EXPIRY_WINDOWS * self.window_s)
         return min(polls, default=float("inf"))
 
     def expire(self, now: float) -> bool:
@@ -209,13 +225,15 @@ class Mailbox:
 
     def close(self, reason: Reason) -> None:
         """
-        Free everything and tell whoever waits; only the first close counts.
+        Tell whoever waits; only the first close counts.
+
+        A listener may still `take` what was put before, polls get nothing more.
         """
         if self.end is not None:
             return
         self.end = reason
-        self._frames.clear()
-        self._bytes = 0
+        if self._listener is None or reason is SLOW_CONSUMER:
+            self._frames, self._bytes = [], 0
         for poll in self._parked():
             self._make_ready(poll)
         if self._listener is not None:
@@ -235,6 +253,8 @@ class Mailbox:
         """
         The oldest messages that fit into `room`, but one at least if there is any.
         """
+        if len(self._frames) == 1:
+            return self._frames[:]
         for count, frame in enumerate(self._frames):
             room -= size(frame)
             if room < 0:
@@ -242,25 +262,26 @@ class Mailbox:
         return self._frames[:]
 
     def _parked(self) -> list[Poll]:
-        polls = self._waiting if self._line is None else [*self._waiting, self._line]
-        return [poll for poll in polls if poll.state is PollState.PARKED]
+        polls = self._waiting if self._line is None else (*self._waiting, self._line)
+        return [poll for poll in polls if poll.state is PARKED]
 
-    def _take_line(self, poll: Poll, now: float) -> None:
-        older, self._line = self._line, poll
-        if older is None:
-            return
-        recent = [at for at in self._takeovers if at > now - 1.0]
-        self._takeovers = [*recent, now][-TAKEOVERS_A_SECOND - 1 :]
-        if older.state is PollState.READY:
+    def _let_go(self, older: Poll, now: float) -> None:
+        recent = (at for at in self._takeovers if at > now - 1.0)
+        self._takeovers = (*recent, now)[-TAKEOVERS_A_SECOND - 1 :]
+        if older.state is READY:
             return
         if len(self._takeovers) <= TAKEOVERS_A_SECOND:
             self._make_ready(older)
             return
-        self._waiting.append(older)
+        self._waiting = (*self._waiting, older)
         if len(self._waiting) > MAX_WAITING_POLLS:
             self._make_ready(self._waiting[0])
 
     def _make_ready(self, poll: Poll) -> None:
-        if poll.state is PollState.PARKED:
-            poll.state = PollState.READY
+        if poll.state is PARKED:
+            poll.state = READY
             poll.on_ready()
+
+
+def _quoted_bytes(frame: Frame) -> int:
+    return len(frame.quoted) + 1

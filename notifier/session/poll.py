@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from notifier.protocol import Frame
 from notifier.protocol.reasons import Reason
@@ -23,6 +23,10 @@ class PollState(Enum):
     DONE = auto()  # answered or abandoned
 
 
+PARKED, READY, DONE = PollState.PARKED, PollState.READY, PollState.DONE
+"""The states by themselves: before Python 3.12 a member is looked up slowly."""
+
+
 @define(eq=False)
 class Poll:
     """
@@ -30,25 +34,24 @@ class Poll:
 
     `on_ready` is called at most once, from within the mailbox call that made
     the poll ready, and not at all if it is ready when `Mailbox.poll` returns.
-    It must not raise.
+    It must not raise. A poll that is DONE may be used again.
     """
 
     cursor: int
-    deadline: float
     on_ready: Callable[[], None] = field(repr=False)
-    state: PollState = PollState.PARKED
+    deadline: float = field(default=0.0, init=False)
+    state: PollState = field(default=DONE, init=False)
 
 
-@frozen
+@define(eq=False)
 class Answer:
     """
     What a poll is answered: a JSON status, the messages, and the next cursor.
 
-    `seq` is the number of the first message. `reason` stands beside status 500.
+    `reason` stands beside status 500.
     """
 
     status: int
     cursor: int
     frames: Sequence[Frame] = ()
-    seq: int = 0
     reason: Reason | None = None

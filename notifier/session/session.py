@@ -20,7 +20,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from notifier.protocol import Frame, Message, Outgoing, Payload, Ref, Reply, Serializer
+from notifier.protocol import Message, Outgoing, Payload, Ref, Reply, Serializer
 from notifier.protocol.events import (
     HEARTBEAT,
     PHOENIX_TOPIC,
@@ -208,12 +208,6 @@ class Session:
         Raises what `Serializer.encode` raises, and nothing is put then.
         """
         self.mailbox.put(self.serializer.encode(message))
-
-    def send_frame(self, frame: Frame) -> None:
-        """
-        Put a frame that is encoded already.
-        """
-        self.mailbox.put(frame)
 
     def close(self, reason: Reason) -> None:
         """

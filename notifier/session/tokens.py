@@ -4,7 +4,7 @@ Signed tokens: the user's, which opens the door, and the session's.
 Every token is signed with itsdangerous under a salt of its own purpose, so
 that none passes for another. Keys rotate: the newest signs, all verify.
 
-    user token       itsdangerous timed JSON: {"id", "role", "max_age"?}
+    user token       <base64url of {"id", "role", "max_age"?}>.<time>.<signature>
     session token    nts_<session id>.<signature>.<cursor>
 
 The cursor stands outside the signature: it is the client's own word about
@@ -13,13 +13,23 @@ what it has received, and concerns nobody else.
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from hashlib import sha256
+from typing import Any, Final
 
+import orjson
 from attrs import define, field, frozen
-from itsdangerous import BadData, BadSignature, Signer, URLSafeTimedSerializer
-from itsdangerous.timed import TimestampSigner
+from itsdangerous import (
+    BadData,
+    HMACAlgorithm,
+    Signer,
+    TimestampSigner,
+    URLSafeTimedSerializer,
+    base64_decode,
+    base64_encode,
+    want_bytes,
+)
 
 from notifier.errors import TokenError
 from notifier.protocol.reasons import TOKEN_EXPIRED, TOKEN_INVALID
@@ -30,7 +40,7 @@ SESSION_PREFIX: Final = "nts_"
 ROLES: Final = ("customer", "operator")
 
 _SALT: Final = "notifier."
-_MAX_CURSOR_DIGITS: Final = 18
+MAX_CURSOR_DIGITS: Final = 18
 
 
 @frozen
@@ -41,6 +51,37 @@ class User:
 
     id: str
     role: str = "customer"
+
+
+class _Signer(TimestampSigner):
+    """
+    itsdangerous' timed signer with SHA-256, on a clock that is handed in.
+
+    What it signs is as from itsdangerous; the keys are derived once, not each time.
+    """
+
+    def __init__(self, keys: Any, *, salt: str | bytes, clock: Callable[[], float]) -> None:
+        super().__init__(keys, salt=salt, digest_method=sha256, algorithm=_Sha256())
+        self._clock = clock
+        self._derived: dict[bytes, bytes] = {}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        secret = self.secret_key if secret_key is None else want_bytes(secret_key)
+        if secret not in self._derived:
+            self._derived[secret] = super().derive_key(secret)
+        return self._derived[secret]
+
+    def get_timestamp(self) -> int:
+        return int(self._clock())
+
+
+class _Sha256(HMACAlgorithm):
+    """
+    itsdangerous' own algorithm, in one call.
+    """
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return hmac.digest(key, value, "sha256")
 
 
 @define(eq=False)
@@ -56,33 +97,27 @@ class Tokens:
     keys: Sequence[str] = field(repr=lambda keys: f"<{len(keys)} keys>")
     clock: Callable[[], float] = field(repr=False)
     max_age: int
-    _user: URLSafeTimedSerializer = field(init=False, repr=False)
-    _session: Signer = field(init=False, repr=False)
+    _user: _Signer = field(init=False, repr=False)
+    _session: _Signer = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not self.keys or not all(self.keys):
             raise ValueError("expected one secret key or more, got none or an empty one")
-        self._user = self.serializer("user")
-        self._session = Signer(
-            list(self.keys), salt=f"{_SALT}session", digest_method=hashlib.sha256
-        )
+        self._user, self._session = self._signer("user"), self._signer("session")
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
         """
         Make an itsdangerous serializer whose tokens are good for `purpose` only.
         """
-        clock = self.clock
-
-        class ClockedSigner(TimestampSigner):
-            def get_timestamp(self) -> int:
-                return int(clock())
-
         return URLSafeTimedSerializer(
             list(self.keys),
             salt=f"{_SALT}{purpose}",
-            signer=ClockedSigner,
-            signer_kwargs={"digest_method": hashlib.sha256},
+            signer=_Signer,
+            signer_kwargs={"clock": self.clock},
         )
+
+    def _signer(self, purpose: str) -> _Signer:
+        return _Signer(list(self.keys), salt=f"{_SALT}{purpose}", clock=self.clock)
 
     def sign_user(self, user: User, max_age: int | None = None) -> str:
         """
@@ -95,21 +130,22 @@ class Tokens:
         claims: dict[str, Any] = {"id": user.id, "role": user.role}
         if max_age is not None:
             claims["max_age"] = max_age
-        token = self._user.dumps(claims)
-        return token if isinstance(token, str) else token.decode()
+        return self._user.sign(base64_encode(orjson.dumps(claims))).decode()
 
     def verify_user(self, token: str) -> User:
         """
         Read a user token; raise TokenError that says why it is no good.
         """
         try:
-            claims, signed_at = self._user.loads(token, return_timestamp=True)
-        except (BadSignature, BadData) as error:
+            payload, _, time = Signer.unsign(self._user, token).partition(b".")
+            claims = orjson.loads(base64_decode(payload))
+            signed_at = int.from_bytes(base64_decode(time))
+        except (BadData, ValueError) as error:
             raise TokenError(TOKEN_INVALID.code, TOKEN_INVALID.text) from error
         match claims:
             case {"id": str(id), "role": str(role)} if id and role in ROLES:
                 max_age = claims.get("max_age", self.max_age)
-                self._check_age(int(self.clock() - signed_at.timestamp()), max_age)
+                self._check_age(int(self.clock()) - signed_at, max_age)
                 return User(id, role)
         raise TokenError(TOKEN_INVALID.code, "the token does not name a user and a role")
 
@@ -117,20 +153,17 @@ class Tokens:
         """
         Make the signed part of a session token; `with_cursor` completes it.
         """
-        return SESSION_PREFIX + self._session.sign(session_id).decode()
+        return SESSION_PREFIX + Signer.sign(self._session, session_id).decode()
 
-    def verify_session(self, token: str) -> tuple[str, int]:
+    def verify_session(self, signed: str) -> bool:
         """
-        Read a session token into session id and cursor; raise TokenError.
+        Whether the signed part of a session token was made with a key of ours.
         """
-        signed, _, cursor = token.removeprefix(SESSION_PREFIX).rpartition(".")
-        is_number = cursor.isascii() and cursor.isdigit() and len(cursor) <= _MAX_CURSOR_DIGITS
-        if not is_session_token(token) or not is_number:
-            _refuse_session()
         try:
-            return self._session.unsign(signed).decode(), int(cursor)
-        except (BadSignature, UnicodeError):
-            _refuse_session()
+            Signer.unsign(self._session, signed.removeprefix(SESSION_PREFIX))
+        except BadData:
+            return False
+        return True
 
     @staticmethod
     def _check_age(age: int, max_age: object) -> None:
@@ -146,12 +179,18 @@ def with_cursor(signed: str, cursor: int) -> str:
     return f"{signed}.{cursor}"
 
 
+def split_cursor(token: str) -> tuple[str, int] | None:
+    """
+    Take a session token apart into its signed part and its cursor; None for
+    what is not one by its looks. The signature is not checked.
+    """
+    signed, _, cursor = token.rpartition(".")
+    is_number = cursor.isascii() and cursor.isdigit() and len(cursor) <= MAX_CURSOR_DIGITS
+    return (signed, int(cursor)) if is_number and is_session_token(token) else None
+
+
 def is_session_token(token: str) -> bool:
     """
     Tell a session token of ours from any other, by its prefix.
     """
     return token.startswith(SESSION_PREFIX)
-
-
-def _refuse_session() -> NoReturn:
-    raise TokenError(TOKEN_INVALID.code, "the session token is not one of ours")

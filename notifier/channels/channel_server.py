@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,7 @@ from notifier.channels.channel import Channel, SocketRef
 from notifier.channels.pubsub import Encodings
 from notifier.channels.replies import Error, Ok, check_result
 from notifier.engine import Publication, Receipt
-from notifier.protocol import Message, Payload, Reply
+from notifier.protocol import Frame, Message, Payload, Reply, Serializer
 from notifier.protocol.events import PHX_LEAVE
 from notifier.protocol.reasons import CHANNEL_BUSY, JOIN_CRASHED, SLOW_CONSUMER
 from notifier.session import Seat
@@ -75,13 +74,22 @@ class ChannelServer:
     channel: Channel
     key: str
     end: End | None = None
+    _put: Callable[[Frame], None] = field(init=False)
+    _serializer: Serializer = field(init=False)
+    _intercepts: Mapping[str, str] = field(init=False)
+    _is_live: bool = field(init=False, default=False)
     _asked_to_end: End | None = field(init=False, default=None)
     _has_joined: bool = field(init=False, default=False)
-    _queue: deque[_Item] = field(init=False, factory=deque)
+    _queue: list[_Item] = field(init=False, factory=list)  # short, and 600 bytes less than a deque
     _task: asyncio.Task[None] | None = field(init=False, default=None)
     _is_running: bool = field(init=False, default=False)
     _cut: asyncio.TimerHandle | None = field(init=False, default=None)
     _current: Message | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        session = self.owner.session
+        self._put, self._serializer = session.mailbox.put, session.serializer
+        self._intercepts = self.channel.handlers_out
 
     def __repr__(self) -> str:
         return f"<ChannelServer {self._name} {len(self._queue)} queued, end={self.end}>"
@@ -109,11 +117,10 @@ class ChannelServer:
         """
         if self.end is not None:
             return 0
-        session = self.owner.session
-        if self.seat.joined and publication.event not in self.channel.handlers_out:
-            session.send_frame(encodings.frame(session.serializer))
+        if self._is_live and publication.event not in self._intercepts:
+            self._put(encodings.frame(self._serializer))
         elif self._is_full():
-            session.close(SLOW_CONSUMER)
+            self.owner.session.close(SLOW_CONSUMER)
             return 0
         else:
             self._enqueue(publication)
@@ -136,6 +143,11 @@ class ChannelServer:
         if self.end is not None or self._asked_to_end is not None:
             return
         self._asked_to_end = end
+        if end is End.CLOSED and self._task is None and not self._needs_terminate:
+            self.end = end
+            self.owner.endpoint.unsubscribe(self.seat.topic, self)
+            self._finish(end)
+            return
         if end is End.CLOSED or not self._has_joined:
             self._queue.clear()
         task = self._enqueue(end)
@@ -198,7 +210,7 @@ class ChannelServer:
         """
         if self._asked_to_end is None and self.end is None:
             self._asked_to_end = End.STOPPED
-            self._queue.appendleft(End.STOPPED)
+            self._queue.insert(0, End.STOPPED)
             self._ensure_task()
 
     # --- the task
@@ -207,7 +219,7 @@ class ChannelServer:
         self._is_running = True
         try:
             while self._queue and self.end is None:
-                await self._handle(self._queue.popleft())
+                await self._handle(self._queue.pop(0))
         except asyncio.CancelledError:
             self.end = self._asked_to_end or End.CLOSED
             task = asyncio.current_task()
@@ -217,9 +229,14 @@ class ChannelServer:
             self.end = End.CRASHED
             logger.exception("channel %s crashed", self._name)
         if self.end is not None:
-            await self._finish(self.end)
+            self.owner.endpoint.unsubscribe(self.seat.topic, self)
+            if self._needs_terminate:
+                await self._terminate(self.end)
+            self._finish(self.end)
         self._is_running = False
-        self._task = None
+        if self._task is not None:
+            self.owner.endpoint.channel_ran(self._task)
+            self._task = None
 
     async def _handle(self, item: _Item) -> None:
         match item:
@@ -250,6 +267,7 @@ class ChannelServer:
                 self._has_joined = True
                 await self.owner.endpoint.pubsub.subscribe(self.seat.topic, self)
                 session.accept(self.seat, {} if result is None else result.response)
+                self._is_live = True
         except Exception:
             logger.exception("channel %s crashed in join", self._name)
             session.refuse(self.seat, {"reason": JOIN_CRASHED})
@@ -283,16 +301,16 @@ class ChannelServer:
                 f"what is to go out, got {type(result).__name__}"
             )
 
-    async def _finish(self, end: End) -> None:
+    async def _terminate(self, end: End) -> None:
         if self._cut is not None:
             self._cut.cancel()
-        await self.owner.endpoint.pubsub.unsubscribe(self.seat.topic, self)
-        if self._has_joined:
-            try:
-                async with asyncio.timeout(self._stop_timeout_s):
-                    await self.channel.terminate(end.value)
-            except Exception:
-                logger.exception("channel %s crashed in terminate", self._name)
+        try:
+            async with asyncio.timeout(self._stop_timeout_s):
+                await self.channel.terminate(end.value)
+        except Exception:
+            logger.exception("channel %s crashed in terminate", self._name)
+
+    def _finish(self, end: End) -> None:
         if end is not End.REPLACED:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
         self.owner.channel_ended(self)
@@ -326,8 +344,12 @@ class ChannelServer:
 
     def _ensure_task(self) -> asyncio.Task[None]:
         if self._task is None:
-            self._task = self.owner.endpoint.spawn(self._run())
+            self._task = self.owner.endpoint.run_channel(self._run())
         return self._task
+
+    @property
+    def _needs_terminate(self) -> bool:
+        return self._has_joined and type(self.channel).terminate is not Channel.terminate
 
     @property
     def _name(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from notifier.channels.pubsub import PubSub
+from notifier.channels.pubsub import PubSub, Subscriber
 from notifier.channels.replies import Error, check_result
 from notifier.channels.socket import ConnectInfo, Socket
 from notifier.channels.socket_server import SocketServer
@@ -28,6 +28,7 @@ from notifier.protocol.reasons import (
     CONNECT_CRASHED,
     CONNECT_REFUSED,
     RESTARTING,
+    SESSION_FOREIGN,
     SESSION_GONE,
     TOO_MANY_SESSIONS,
     UNSUPPORTED_VSN,
@@ -109,7 +110,7 @@ class Endpoint:
         """
         if transport is None:
             return len(self._sessions)
-        return sum(server.info.transport == transport for server in self._sessions.values())
+        return sum(server.transport == transport for server in self._sessions.values())
 
     # --- sessions
 
@@ -140,10 +141,10 @@ class Endpoint:
             raise
         routes = self._routes[socket_class]
         id = secrets.token_urlsafe(16)
-        session = Session(id, serializer, self.limits, lambda topic: bool(routes.match(topic)))
+        session = Session(id, serializer, self.limits, routes.serve)
         token = self.tokens.sign_session(id)
-        server = SocketServer(self, session, socket, routes, info, token)
-        self._sessions[id] = server
+        server = SocketServer(self, session, socket, routes, info.transport, token)
+        self._sessions[token] = server
         if socket.id is not None:
             self._per_id[socket.id] += 1
             try:
@@ -153,25 +154,25 @@ class Endpoint:
                 raise
         return server
 
-    def find(self, session_id: str) -> SocketServer | None:
+    def find(self, token: str) -> SocketServer | Reason:
         """
-        Find a living session.
-        """
-        return self._sessions.get(session_id)
+        Find a living session by the signed part of its token, else why it is gone.
 
-    def why_ended(self, session_id: str) -> Reason:
+        A token among those given out needs no other proof; for any other the
+        signature tells a session that has ended from one that never was ours.
         """
-        Tell why a session is gone, as far as it is remembered.
-        """
-        return self._ends.get(session_id, SESSION_GONE)
+        found = self._sessions.get(token) or self._ends.get(token)
+        if found is not None:
+            return found
+        return SESSION_GONE if self.tokens.verify_session(token) else SESSION_FOREIGN
 
     def session_ended(self, server: SocketServer, reason: Reason) -> None:
         """
         Forget a session that has ended.
         """
-        self._sessions.pop(server.session.id, None)
+        self._sessions.pop(server.token, None)
         self.deadlines.forget(server)
-        self._ends[server.session.id] = reason
+        self._ends[server.token] = reason
         if len(self._ends) > MAX_REMEMBERED_ENDS:
             self._ends.popitem(last=False)
         id = server.socket.id
@@ -179,7 +180,7 @@ class Endpoint:
             self._per_id[id] -= 1
             if not self._per_id[id]:
                 del self._per_id[id]
-            self.spawn(self.pubsub.unsubscribe(id, server))
+            self.unsubscribe(id, server)
 
     # --- time and tasks
 
@@ -196,6 +197,28 @@ class Endpoint:
         """
         for owner in self.deadlines.due(now):
             owner.expire(now)
+
+    def unsubscribe(self, topic: str, subscriber: Subscriber) -> None:
+        """
+        Take a subscriber out of a topic, at once; the engine learns of it later.
+        """
+        work = self.pubsub.unsubscribe(topic, subscriber)
+        if work is not None:
+            self.spawn(work)
+
+    def run_channel(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """
+        Run a channel's coroutine as a task, until it says `channel_ran`.
+        """
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        return task
+
+    def channel_ran(self, task: asyncio.Task[None]) -> None:
+        """
+        Forget a channel's task that is through.
+        """
+        self._tasks.discard(task)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """

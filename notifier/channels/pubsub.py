@@ -8,7 +8,8 @@ is here. A broadcast is encoded once for each serializer, on first need.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from attrs import define, field
 
@@ -23,17 +24,17 @@ class Encodings:
     """
 
     publication: Publication
-    _frames: dict[str, Frame] = field(init=False, factory=dict)
+    frames: dict[Serializer, Frame] = field(init=False, factory=dict)
 
     def frame(self, serializer: Serializer) -> Frame:
         """
         Give the frame for a serializer, made on first need.
         """
-        frame = self._frames.get(serializer.vsn)
+        frame = self.frames.get(serializer)
         if frame is None:
             sent = self.publication
             frame = serializer.encode(Broadcast(sent.topic, sent.event, sent.payload))
-            self._frames[serializer.vsn] = frame
+            self.frames[serializer] = frame
         return frame
 
 
@@ -88,13 +89,18 @@ class PubSub:
                 await self.engine.subscribe(name, topic.receive)
                 topic.is_live = True
 
-    async def unsubscribe(self, name: str, subscriber: Subscriber) -> None:
+    def unsubscribe(self, name: str, subscriber: Subscriber) -> Coroutine[Any, Any, None] | None:
         """
-        Take a subscriber out. Idempotent.
+        Take a subscriber out, at once. Idempotent.
+
+        Returns what is to be awaited if it was the topic's last one here.
         """
         topic = self._topics.get(name)
         if topic is None or topic.subscribers.pop(subscriber.key, None) is None:
-            return
+            return None
+        return None if topic.subscribers else self._end(name, topic)
+
+    async def _end(self, name: str, topic: _Topic) -> None:
         async with topic.lock:
             if not topic.subscribers and self._topics.get(name) is topic:
                 del self._topics[name]
@@ -112,7 +118,10 @@ class PubSub:
         if topic is None:
             return 0
         encodings, reached = Encodings(publication), 0
-        for subscriber in tuple(topic.subscribers.values()):
-            if subscriber.key != publication.sender:
-                reached += subscriber.receive_publication(publication, encodings)
+        subscribers = topic.subscribers
+        if publication.sender in subscribers:
+            subscribers = {**subscribers}
+            del subscribers[publication.sender]
+        for subscriber in tuple(subscribers.values()):
+            reached += subscriber.receive_publication(publication, encodings)
         return reached

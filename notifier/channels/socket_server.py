@@ -10,7 +10,7 @@ from attrs import define, field
 
 from notifier.channels.channel_server import ChannelServer, End
 from notifier.channels.pubsub import Encodings
-from notifier.channels.socket import ConnectInfo, Socket
+from notifier.channels.socket import Socket
 from notifier.channels.topics import Routes
 from notifier.engine import Publication
 from notifier.protocol import Message
@@ -35,7 +35,7 @@ class SocketServer:
     session: Session
     socket: Socket
     routes: Routes
-    info: ConnectInfo
+    transport: str
     token: str = field(repr=False)
     key: str = field(init=False)
     _channels: dict[Seat, ChannelServer] = field(init=False, factory=dict)
@@ -46,7 +46,7 @@ class SocketServer:
         self.session.mailbox.on_close = self._session_ended
 
     def __repr__(self) -> str:
-        return f"<SocketServer {self.info.transport} {self.session!r}>"
+        return f"<SocketServer {self.transport} {self.session!r}>"
 
     def receive(self, message: Message) -> None:
         """
@@ -83,9 +83,13 @@ class SocketServer:
 
     def deadline(self) -> float:
         """
-        Tell when a poll or the session itself is due.
+        Tell when to look at the mailbox: when it is due, or a window from now.
+
+        A poll that parks later is due a window later at the earliest, so
+        whoever is watched by the wheel need not tell it of each poll.
         """
-        return self.session.mailbox.deadline()
+        mailbox = self.session.mailbox
+        return min(mailbox.deadline(), self.endpoint.now() + mailbox.window_s)
 
     def expire(self, now: float) -> None:
         """

@@ -37,6 +37,12 @@ class Routes:
     def __repr__(self) -> str:
         return f"<Routes {', '.join(self.patterns)}>"
 
+    def serve(self, topic: str) -> bool:
+        """
+        Whether any class serves a topic.
+        """
+        return self.match(topic) is not None
+
     def match(self, topic: str) -> type[Channel] | None:
         """
         Find the class for a topic: an exact pattern first, then in order.

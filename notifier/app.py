@@ -42,6 +42,7 @@ class Notifier:
     socket_class: type[Socket] = UserSocket
     path: str = "/socket"
     _endpoint: Endpoint | None = field(init=False, default=None, repr=False)
+    mount: Mount | None = field(init=False, default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.socket_class, type) and issubclass(self.socket_class, Socket)):
@@ -84,6 +85,7 @@ class Notifier:
         mount = Mount(
             endpoint, self.socket_class, OriginCheck(check_origin), TrustedProxies(trusted_proxies)
         )
+        self.mount = mount
         add_routes(app, self.path, mount)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._stop)

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import orjson
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from notifier.protocol.reasons import Reason
 from notifier.session.tokens import is_session_token
@@ -38,7 +38,10 @@ class Query:
         """
         Read a query string; a bad escape stays as it is.
         """
-        return cls(parse_qsl(text, keep_blank_values=True))
+        pairs = (pair.partition("=") for pair in text.split("&") if pair)
+        if "%" in text or "+" in text:
+            return cls([(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs])
+        return cls([(name, value) for name, _, value in pairs])
 
     def all(self, name: str) -> list[str]:
         """
@@ -50,7 +53,10 @@ class Query:
         """
         Give the last value of a name, None where it is missing.
         """
-        return next((value for key, value in reversed(self.pairs) if key == name), None)
+        for key, value in reversed(self.pairs):
+            if key == name:
+                return value
+        return None
 
     def params(self) -> dict[str, str]:
         """
@@ -75,14 +81,14 @@ class Request:
     http_version: tuple[int, int] = (1, 1)
 
 
-@frozen
+@define
 class Response:
     """
     What a door writes: HTTP status, headers, body. `closes` ends the connection.
     """
 
     status: int = 200
-    headers: Mapping[str, str] = field(factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
     closes: bool = False
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import WSMessage, WSMsgType, web
 from attrs import define, field
+from multidict import CIMultiDict
 
 from notifier.channels import SocketServer
 from notifier.errors import ConnectionRefused
@@ -180,21 +181,21 @@ class Shell:
     def _wake(self) -> None:
         if self._writer is None:
             self._writer = self.server.endpoint.spawn(self._write())
-        if self.connection.end is not None and self._cut is None:
+        if self.connection.mailbox.end is not None and self._cut is None:
             loop = asyncio.get_running_loop()
             self._cut = loop.call_later(CLOSE_TIMEOUT_S, self._abort)
 
     async def _write(self) -> None:
+        connection, mailbox = self.connection, self.connection.mailbox
         try:
-            while (
-                frames := self.connection.take(WRITE_AHEAD_BYTES)
-            ) or self.connection.take_ping():
+            while (frames := mailbox.take(WRITE_AHEAD_BYTES)) or connection.is_ping_due:
                 for frame in frames:
                     kind = WSMsgType.BINARY if frame.binary else WSMsgType.TEXT
                     await self.websocket.send_frame(frame.data, kind)
                 if not frames:
+                    connection.is_ping_due = False
                     await self.websocket.ping()
-            end = self.connection.end
+            end = mailbox.end
             if end is not None and not self.websocket.closed:
                 await self.websocket.close(code=end.close_code, message=close_reason(end))
         except ConnectionError:
@@ -223,7 +224,8 @@ def _request(http: web.Request) -> Request:
 
 
 def _response(response: Response) -> web.Response:
-    answer = web.Response(status=response.status, headers=response.headers, body=response.body)
+    headers = CIMultiDict(response.headers)
+    answer = web.Response(status=response.status, headers=headers, body=response.body)
     if response.closes:
         answer.force_close()
     return answer

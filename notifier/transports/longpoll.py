@@ -22,8 +22,8 @@ from typing import Any, Final
 import orjson
 from attrs import define, field
 
-from notifier.channels import SocketServer
-from notifier.errors import ConnectionRefused, ProtocolError, TokenError, describe
+from notifier.channels import Endpoint, SocketServer
+from notifier.errors import ConnectionRefused, ProtocolError, describe
 from notifier.protocol import Message
 from notifier.protocol.events import PHX_JOIN
 from notifier.protocol.reasons import (
@@ -31,9 +31,11 @@ from notifier.protocol.reasons import (
     BATCH_TOO_LONG,
     MESSAGE_TOO_LARGE,
     SESSION_GONE,
+    Reason,
 )
-from notifier.session import Answer, Poll, PollState
-from notifier.session.tokens import with_cursor
+from notifier.session import Answer, Mailbox, Poll
+from notifier.session.poll import READY
+from notifier.session.tokens import split_cursor, with_cursor
 from notifier.transports.base import JSON_TYPE, Request, Response, json_body, reason_body
 from notifier.transports.credentials import session_token
 from notifier.transports.mount import Mount
@@ -41,56 +43,68 @@ from notifier.transports.mount import Mount
 NAME: Final = "longpoll"
 BATCH_TYPE: Final = "application/x-ndjson"
 
-_CORS: Final = {"access-control-allow-origin": "*"}
-_HEADERS: Final = {"content-type": JSON_TYPE, "cache-control": "no-store", **_CORS}
+_CORS: Final = ("access-control-allow-origin", "*")
+HEADERS: Final = (("content-type", JSON_TYPE), ("cache-control", "no-store"), _CORS)
 
 
-@define(eq=False)
-class Waiting:
+@define(eq=False, repr=False, kw_only=True)
+class Waiting(Poll):
     """
     A poll under way. The door calls `response` once it is ready, or `abandon`.
+
+    Answered, it can be used for the connection's next poll: see `again`.
     """
 
-    server: SocketServer
-    poll: Poll
-    request: Request
+    endpoint: Endpoint
+    mailbox: Mailbox
+    token: bytes
+    pretty_path: str | None
+
+    def __repr__(self) -> str:
+        return f"<Waiting {self.state.name} cursor={self.cursor}>"
 
     @property
     def is_ready(self) -> bool:
         """
         Whether `response` is due.
         """
-        return self.poll.state is PollState.READY
+        return self.state is READY
+
+    def again(self, cursor: int) -> None:
+        """
+        Start the same request anew, with the cursor it brings.
+        """
+        self.cursor = cursor
+        self.mailbox.poll(self, self.endpoint.now())
 
     def response(self) -> Response:
         """
         Answer the poll with what there is.
         """
-        endpoint, session = self.server.endpoint, self.server.session
-        answer = session.mailbox.answer(self.poll, endpoint.now())
-        if session.end is None:
-            endpoint.deadlines.watch(self.server)
-        token = with_cursor(self.server.token, answer.cursor)
-        if self.request.query.last("pretty"):
-            return _pretty(answer, token, self.request.path)
+        return Response(200, HEADERS, self.body())
+
+    def body(self) -> bytes:
+        """
+        Answer the poll with the body of its `response`: status and HEADERS are
+        the same for all.
+        """
+        answer = self.mailbox.answer(self, self.endpoint.now())
+        if self.pretty_path is not None:
+            return _pretty_body(answer, self.token.decode(), self.pretty_path)
         if answer.reason is not None:
-            return _status(500, reason_body(answer.reason))
-        messages = b",".join([frame.quoted for frame in answer.frames])
-        body = b'{"status":%d,"token":"%b","messages":[%b]}' % (
+            return json_body({"status": answer.status, **reason_body(answer.reason)})
+        return b'{"status":%d,"token":"%b.%d","messages":[%b]}' % (
             answer.status,
-            token.encode(),
-            messages,
+            self.token,
+            answer.cursor,
+            b",".join([frame.quoted for frame in answer.frames]),
         )
-        return Response(200, _HEADERS, body)
 
     def abandon(self) -> None:
         """
         Forget the poll: its connection is gone, and nothing is lost. Idempotent.
         """
-        endpoint = self.server.endpoint
-        self.server.session.mailbox.abandon(self.poll, endpoint.now())
-        if self.server.session.end is None:
-            endpoint.deadlines.watch(self.server)
+        self.mailbox.abandon(self, self.endpoint.now())
 
 
 @define(eq=False)
@@ -127,10 +141,7 @@ class Posting:
         """
         if self._is_open:
             self._is_open = False
-            endpoint, session = self.server.endpoint, self.server.session
-            session.mailbox.end_request(endpoint.now())
-            if session.end is None:
-                endpoint.deadlines.watch(self.server)
+            self.server.session.mailbox.end_request(self.server.endpoint.now())
 
     def _read(self, body: bytes) -> list[Message]:
         if not self.is_batch:
@@ -177,7 +188,7 @@ class LongPoll:
         Answer what is neither GET nor POST, or comes from a foreign page.
         """
         if request.method not in ("GET", "POST", "OPTIONS"):
-            return Response(400, {"cache-control": "no-store", **_CORS})
+            return Response(400, (("cache-control", "no-store"), _CORS))
         refusal = self.mount.check_origin(request)
         if refusal is not None:
             return _refused(refusal, request)
@@ -192,14 +203,11 @@ class LongPoll:
         token = session_token(request)
         if token is None:
             return None
-        try:
-            id, cursor = self.mount.endpoint.tokens.verify_session(token)
-        except TokenError:
-            return _status(500, reason_body(SESSION_GONE))
-        server = self.mount.endpoint.find(id)
-        if server is None:
-            return _status(500, reason_body(self.mount.endpoint.why_ended(id)))
-        return self._wait(server, cursor, request, on_ready)
+        found = self._find(token)
+        if isinstance(found, Reason):
+            return _status(500, reason_body(found))
+        server, cursor = found
+        return self._wait(server, cursor, _pretty_path(request), on_ready)
 
     async def open(self, request: Request, on_ready: Callable[[], None]) -> Waiting | Response:
         """
@@ -211,21 +219,20 @@ class LongPoll:
         server = await self.mount.open(request, NAME)
         mailbox = server.session.mailbox
         mailbox.begin_request()
+        endpoint.deadlines.watch(server)
         for number, topic in enumerate(request.query.all("join"), 1):
             ref = str(number)
             server.receive(Message(ref, ref, topic, PHX_JOIN, {}))
         waiting = None
         if request.query.last("join") is not None:
-            waiting = self._wait(server, 0, request, on_ready)
+            waiting = self._wait(server, 0, _pretty_path(request), on_ready)
         mailbox.end_request(endpoint.now())
         if waiting is not None:
             return waiting
-        endpoint.deadlines.watch(server)
-        opened = Answer(410, 0)
-        token = with_cursor(server.token, 0)
-        if request.query.last("pretty"):
-            return _pretty(opened, token, request.path)
-        return _status(410, {"token": token, "messages": []})
+        opened, path = Answer(410, 0), _pretty_path(request)
+        if path is not None:
+            return Response(200, HEADERS, _pretty_body(opened, server.token, path))
+        return _status(410, {"token": with_cursor(server.token, 0), "messages": []})
 
     def refused(self, refusal: ConnectionRefused, request: Request) -> Response:
         """
@@ -237,14 +244,10 @@ class LongPoll:
         """
         Start a POST: its session is looked up before its body is read.
         """
-        token = session_token(request)
-        try:
-            id, _ = self.mount.endpoint.tokens.verify_session(token or "")
-        except TokenError:
-            return _status(410, reason_body(SESSION_GONE))
-        server = self.mount.endpoint.find(id)
-        if server is None:
-            return _status(410, reason_body(self.mount.endpoint.why_ended(id)))
+        found = self._find(session_token(request) or "")
+        if isinstance(found, Reason):
+            return _status(410, reason_body(found))
+        server, _ = found
         server.session.mailbox.begin_request()
         content_type = request.headers.get("content-type", "").partition(";")[0]
         return Posting(server, content_type.strip().lower() == BATCH_TYPE)
@@ -256,20 +259,39 @@ class LongPoll:
         limit = self.mount.endpoint.limits.max_message_bytes
         text = f"expected a body of at most {limit} bytes: nothing of it was handled"
         body = json_body({"status": 413, "reason": MESSAGE_TOO_LARGE.code, "message": text})
-        return Response(413, _HEADERS, body, closes=True)
+        return Response(413, HEADERS, body, closes=True)
+
+    def _find(self, token: str) -> tuple[SocketServer, int] | Reason:
+        """
+        Find the living session that a token names, else why there is none.
+        """
+        parts = split_cursor(token)
+        if parts is None:
+            return SESSION_GONE
+        found = self.mount.endpoint.find(parts[0])
+        return found if isinstance(found, Reason) else (found, parts[1])
 
     def _wait(
-        self, server: SocketServer, cursor: int, request: Request, on_ready: Callable[[], None]
+        self,
+        server: SocketServer,
+        cursor: int,
+        pretty_path: str | None,
+        on_ready: Callable[[], None],
     ) -> Waiting:
-        endpoint = self.mount.endpoint
-        poll = server.session.mailbox.poll(cursor, endpoint.now(), on_ready)
-        if server.session.end is None:
-            endpoint.deadlines.watch(server)
-        return Waiting(server, poll, request)
+        waiting = Waiting(
+            cursor=cursor,
+            on_ready=on_ready,
+            endpoint=self.mount.endpoint,
+            mailbox=server.session.mailbox,
+            token=server.token.encode(),
+            pretty_path=pretty_path,
+        )
+        waiting.again(cursor)
+        return waiting
 
 
 def _status(status: int, more: Mapping[str, Any] | None = None) -> Response:
-    return Response(200, _HEADERS, json_body({"status": status, **(more or {})}))
+    return Response(200, HEADERS, json_body({"status": status, **(more or {})}))
 
 
 def _refused(refusal: ConnectionRefused, request: Request) -> Response:
@@ -279,11 +301,18 @@ def _refused(refusal: ConnectionRefused, request: Request) -> Response:
         "reason": refusal.code,
         "message": refusal.text,
     }
-    pretty = request.query.last("pretty") is not None
-    return Response(200, _HEADERS, json_body(body, pretty=pretty))
+    pretty = _pretty_path(request) is not None
+    return Response(200, HEADERS, json_body(body, pretty=pretty))
 
 
-def _pretty(answer: Answer, token: str, path: str) -> Response:
+def _pretty_path(request: Request) -> str | None:
+    """
+    Where the next request goes, if the answer is for human eyes.
+    """
+    return None if request.query.last("pretty") is None else request.path
+
+
+def _pretty_body(answer: Answer, signed: str, path: str) -> bytes:
     """
     The same answer for human eyes: messages as JSON, and where to go on.
     """
@@ -291,24 +320,24 @@ def _pretty(answer: Answer, token: str, path: str) -> Response:
     if answer.reason is not None:
         body |= reason_body(answer.reason)
     else:
+        token = with_cursor(signed, answer.cursor)
         body["messages"] = [orjson.loads(frame.text) for frame in answer.frames]
         body["token"] = token
         body["next"] = f"{path}?token={token}&pretty=1"
-    return Response(200, _HEADERS, json_body(body, pretty=True))
+    return json_body(body, pretty=True)
 
 
 def _preflight(request: Request) -> Response:
     """
     Allow what a page asks for, as Phoenix does.
     """
+    asked_for = request.headers.get("access-control-request-headers", "")
     return Response(
         200,
-        {
-            **_CORS,
-            "access-control-allow-headers": request.headers.get(
-                "access-control-request-headers", ""
-            ),
-            "access-control-allow-methods": "get, post, options",
-            "access-control-max-age": "3600",
-        },
+        (
+            _CORS,
+            ("access-control-allow-headers", asked_for),
+            ("access-control-allow-methods", "get, post, options"),
+            ("access-control-max-age", "3600"),
+        ),
     )

@@ -9,24 +9,24 @@ Phoenix: `lib/phoenix/transports/websocket.ex`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from attrs import define, evolve, field
 
 from notifier.channels import SocketServer
 from notifier.errors import ConnectionRefused, ProtocolError
-from notifier.protocol import Frame, Message
+from notifier.protocol import Message
 from notifier.protocol.reasons import BAD_MESSAGE, CLIENT_CLOSED, IDLE, UNSUPPORTED_VSN, Reason
 from notifier.protocol.versions import serializer_for
-from notifier.session import Limits
+from notifier.session import Limits, Mailbox
 from notifier.transports.base import JSON_TYPE, Request, Response, json_body
 from notifier.transports.credentials import SUBPROTOCOL, subprotocols
 from notifier.transports.mount import Mount
 
 NAME: Final = "websocket"
 
-_TEXT: Final = {"content-type": "text/plain; charset=utf-8"}
+_TEXT: Final = (("content-type", "text/plain; charset=utf-8"),)
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long a connection may take to close, before it is cut."""
@@ -40,33 +40,27 @@ class Connection:
     """
     One WebSocket of one session.
 
-    The door calls `on_wake`'s owner into action: after it was called, it
-    writes what `take` gives, a ping if `take_ping` says so, and closes once
-    `end` is set. It tells of every frame that comes with `receive_…`.
+    The door is called with `on_wake`. It then writes what the mailbox gives
+    (`take`), a ping where one is due, and closes once the mailbox has an `end`.
+    It tells of every frame that comes with `receive_…`.
     """
 
     server: SocketServer
     on_wake: Callable[[], None]
-    _last_words: Sequence[Frame] = field(init=False, default=())
+    mailbox: Mailbox = field(init=False)
+    is_ping_due: bool = field(init=False, default=False)
     _heard_at: float = field(init=False)
     _next_ping: float = field(init=False)
-    _is_ping_due: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self._heard_at = self.server.endpoint.now()
         self._schedule_ping(self._heard_at)
-        self.server.session.mailbox.listen(self.on_wake)
+        self.mailbox = self.server.session.mailbox
+        self.mailbox.listen(self.on_wake)
         self.server.endpoint.deadlines.watch(self)
 
     def __repr__(self) -> str:
         return f"<Connection of {self.server!r}>"
-
-    @property
-    def end(self) -> Reason | None:
-        """
-        Why the connection is to be closed; `close_reason` shortens its text.
-        """
-        return self.server.session.end
 
     # --- in
 
@@ -93,26 +87,8 @@ class Connection:
         Note that the connection is gone: the session ends with it. Idempotent.
         """
         self.server.endpoint.deadlines.forget(self)
-        self.server.session.mailbox.listen(None)
+        self.mailbox.listen(None)
         self.server.close(CLIENT_CLOSED)
-
-    # --- out
-
-    def take(self, max_bytes: int) -> Sequence[Frame]:
-        """
-        Take the next messages to write, about `max_bytes` of them.
-        """
-        if self._last_words:
-            frames, self._last_words = self._last_words, ()
-            return frames
-        return self.server.session.mailbox.take(max_bytes)
-
-    def take_ping(self) -> bool:
-        """
-        Whether a ping is to be written now.
-        """
-        is_due, self._is_ping_due = self._is_ping_due, False
-        return is_due
 
     # --- for the wheel
 
@@ -129,7 +105,7 @@ class Connection:
         if self._heard_at + self._limits.idle_timeout_ms / 1000 <= now:
             self.server.close(IDLE)
             return
-        self._is_ping_due = True
+        self.is_ping_due = True
         self._schedule_ping(now)
         self.server.endpoint.deadlines.watch(self)
         self.on_wake()
@@ -141,7 +117,6 @@ class Connection:
         try:
             message = decode(data)
         except ProtocolError as error:
-            self._last_words = self.server.session.mailbox.take(self._limits.max_mailbox_bytes)
             self.server.close(evolve(BAD_MESSAGE, text=str(error)))
         else:
             self.server.receive(message)
@@ -191,7 +166,7 @@ class WebSocket:
         Say no to a connect, and why. Browsers cannot read it, curl can.
         """
         body = {**refusal.response, "reason": refusal.code, "message": refusal.text}
-        return Response(403, {"content-type": JSON_TYPE}, json_body(body))
+        return Response(403, (("content-type", JSON_TYPE),), json_body(body))
 
     def subprotocol(self, request: Request) -> str | None:
         """

@@ -10,6 +10,7 @@ Puts the parts together: into an application of yours, or into the server that
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,14 @@ from notifier.engine import Engine, MemoryEngine, Receipt
 from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
 from notifier.protocol import Payload
 from notifier.session import Limits, Tokens
-from notifier.transports import Mount, OriginCheck, TrustedProxies, add_routes
+from notifier.transports import (
+    Front,
+    Mount,
+    OriginCheck,
+    TrustedProxies,
+    add_routes,
+    socket_paths,
+)
 
 DATABASE: Final = "notifier.db"
 
@@ -42,7 +50,7 @@ class Notifier:
     socket_class: type[Socket] = UserSocket
     path: str = "/socket"
     _endpoint: Endpoint | None = field(init=False, default=None, repr=False)
-    mount: Mount | None = field(init=False, default=None, repr=False)
+    _mount: Mount | None = field(init=False, default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.socket_class, type) and issubclass(self.socket_class, Socket)):
@@ -82,13 +90,20 @@ class Notifier:
         Serve the socket paths and `/health` from `app`, and live and end with it.
         """
         self._endpoint = endpoint
-        mount = Mount(
+        self._mount = Mount(
             endpoint, self.socket_class, OriginCheck(check_origin), TrustedProxies(trusted_proxies)
         )
-        self.mount = mount
-        add_routes(app, self.path, mount)
+        add_routes(app, self.path, self._mount)
         app.on_startup.append(self._start)
         app.on_shutdown.append(self._stop)
+
+    def front(self, fallback: Callable[[], asyncio.Protocol]) -> Front:
+        """
+        Make the front that serves the socket paths before `fallback` is asked.
+        """
+        if self._mount is None:
+            raise RuntimeError("this Notifier is not at work yet: attach it first")
+        return Front(self.endpoint, socket_paths(self.path, self._mount), fallback)
 
     async def _start(self, _app: web.Application) -> None:
         self.endpoint.start()

@@ -12,6 +12,7 @@ it may take, and how many connections may be there that have shown no session.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from email.utils import formatdate
 from enum import Enum, auto
@@ -30,6 +31,8 @@ from notifier.transports.longpoll import HEADERS, LongPoll, Posting, Waiting
 from notifier.transports.websocket import WebSocket
 from notifier.transports.websocket_protocol import WebSocketProtocol
 
+logger = logging.getLogger(__name__)
+
 HEAD_TIMEOUT_S: Final = 10.0
 """How long a connection may take to send a whole head, from its first byte or its opening."""
 
@@ -41,6 +44,9 @@ KEEP_ALIVE_S: Final = 75.0
 
 MAX_UNPROVEN: Final = 4_096
 """Connections that have shown no session yet; one more closes the oldest of them."""
+
+MAX_HANDED_OVER: Final = 1_024
+"""Connections that aiohttp holds for the front; one more cuts the oldest of them."""
 
 MAX_AHEAD_BYTES: Final = 65_536
 """What is read ahead while a request is being answered; then reading stops."""
@@ -73,7 +79,9 @@ class Front:
     paths: Mapping[str, LongPoll | WebSocket]
     fallback: Callable[[], asyncio.Protocol] = field(repr=False)
     connections: set[FrontProtocol] = field(init=False, factory=set, repr=False)
+    websockets: set[WebSocketProtocol] = field(init=False, factory=set, repr=False)
     _unproven: dict[FrontProtocol, None] = field(init=False, factory=dict, repr=False)
+    _handed_over: dict[asyncio.Transport, None] = field(init=False, factory=dict, repr=False)
     date: bytes = field(init=False, repr=False)
     _date_until: float = field(init=False, repr=False)
 
@@ -104,7 +112,9 @@ class Front:
         self.connections.add(connection)
         self._unproven[connection] = None
         if len(self._unproven) > MAX_UNPROVEN:
-            next(iter(self._unproven)).close()
+            oldest = next(iter(self._unproven))
+            self.proven(oldest)
+            oldest.abort()
 
     def proven(self, connection: FrontProtocol) -> None:
         """
@@ -119,12 +129,29 @@ class Front:
         self.connections.discard(connection)
         self._unproven.pop(connection, None)
 
-    def close(self) -> None:
+    def handed_over(self, transport: asyncio.Transport) -> None:
         """
-        Close every connection that waits for a request.
+        Note a connection that is aiohttp's now; the oldest goes if there are too many.
+        """
+        self._handed_over[transport] = None
+        if len(self._handed_over) > MAX_HANDED_OVER:
+            for other in [one for one in self._handed_over if one.is_closing()]:
+                del self._handed_over[other]
+            if len(self._handed_over) > MAX_HANDED_OVER:
+                oldest = next(iter(self._handed_over))
+                del self._handed_over[oldest]
+                oldest.abort()
+
+    async def shutdown(self, timeout_s: float) -> None:
+        """
+        Close what waits for a request, and let WebSockets end their handshake.
         """
         for connection in tuple(self.connections):
             connection.close()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        while self.websockets and loop.time() < until:  # noqa: ASYNC110 - once a process
+            await asyncio.sleep(0.02)
 
 
 @define(eq=False, repr=False)
@@ -222,6 +249,12 @@ class FrontProtocol(asyncio.Protocol):
             self._let_go()
             self._transport.close()
 
+    def abort(self) -> None:
+        """
+        Cut the connection, whatever it waits for.
+        """
+        self._transport.abort()
+
     # --- heads and bodies
 
     def _read_head(self, begins: bool) -> None:
@@ -279,10 +312,10 @@ class FrontProtocol(asyncio.Protocol):
 
     def _begin_post(self, serves: LongPoll, request: Request) -> None:
         outcome = serves.post(request)
-        if self._body_size > self.front.endpoint.limits.max_message_bytes:
-            if isinstance(outcome, Posting):
-                outcome.abandon()
-                outcome = serves.too_large()
+        is_too_large = self._body_size > self.front.endpoint.limits.max_message_bytes
+        if is_too_large and isinstance(outcome, Posting):
+            outcome.abandon()
+            outcome = serves.too_large()
         if isinstance(outcome, Response):
             self._write(outcome, is_unread=self._body_size > len(self._buffer))
             return
@@ -358,6 +391,7 @@ class FrontProtocol(asyncio.Protocol):
         self._let_go()
         protocol, data = self.front.fallback(), bytes(self._buffer)
         self._buffer.clear()
+        self.front.handed_over(self._transport)
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
         self._transport.resume_reading()
@@ -383,7 +417,7 @@ class FrontProtocol(asyncio.Protocol):
         self._task = None
         self._let_go()
         subprotocol = serves.subprotocol(request)
-        protocol = WebSocketProtocol(self._transport, server)
+        protocol = WebSocketProtocol(self._transport, server, self.front.websockets)
         self._transport.set_protocol(protocol)
         protocol.begin(request, subprotocol, self.front.date, bytes(self._buffer))
         self._buffer.clear()
@@ -393,7 +427,14 @@ class FrontProtocol(asyncio.Protocol):
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._state = _BUSY
-        self._task = asyncio.get_running_loop().create_task(work)
+        self._task = asyncio.get_running_loop().create_task(self._guard(work))
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("a request failed")
+            self._transport.abort()
 
     def _set_timeout(self, seconds: float) -> None:
         self._deadline = self.front.endpoint.now() + seconds

@@ -19,6 +19,7 @@ from notifier.protocol.reasons import CLIENT_CLOSED
 from notifier.transports.base import Query, Request, Response
 from notifier.transports.longpoll import LongPoll, Waiting
 from notifier.transports.mount import Mount
+from notifier.transports.paths import socket_paths
 from notifier.transports.websocket import CLOSE_TIMEOUT_S, Connection, WebSocket, close_reason
 
 WRITE_AHEAD_BYTES: Final = 65_536
@@ -27,12 +28,13 @@ WRITE_AHEAD_BYTES: Final = 65_536
 
 def add_routes(app: web.Application, path: str, mount: Mount) -> None:
     """
-    Serve both transports of a mount below `path`, with and without a slash.
+    Serve both transports of a mount below `path`.
     """
-    longpoll, websocket = LongPollDoor(LongPoll(mount)), WebSocketDoor(WebSocket(mount))
-    for slash in ("", "/"):
-        app.router.add_route("*", f"{path}/longpoll{slash}", longpoll.handle)
-        app.router.add_route("*", f"{path}/websocket{slash}", websocket.handle)
+    for place, transport in socket_paths(path, mount).items():
+        if isinstance(transport, WebSocket):
+            app.router.add_route("*", place, WebSocketDoor(transport).handle)
+        else:
+            app.router.add_route("*", place, LongPollDoor(transport).handle)
 
 
 @define(eq=False)

@@ -37,10 +37,13 @@ NORMAL: Final = 1000
 class WebSocketProtocol(asyncio.Protocol):
     """
     Carries frames between one socket and its connection.
+
+    It stands in `open_ones` for as long as the socket is open.
     """
 
     transport: asyncio.Transport
     server: SocketServer
+    open_ones: set[WebSocketProtocol]
     _reader: FrameReader = field(init=False)
     _connection: Connection = field(init=False)
     _is_paused: bool = field(init=False, default=False)
@@ -61,6 +64,7 @@ class WebSocketProtocol(asyncio.Protocol):
             + date
             + f"sec-websocket-accept: {accept}\r\n{chosen}\r\n".encode()
         )
+        self.open_ones.add(self)
         self._reader = FrameReader(self.server.session.limits.max_message_bytes)
         self._connection = Connection(self.server, self._write)
         if data:
@@ -105,6 +109,7 @@ class WebSocketProtocol(asyncio.Protocol):
         End the session with its connection.
         """
         self._is_closing = True
+        self.open_ones.discard(self)
         self._connection.closed()
 
     # --- within

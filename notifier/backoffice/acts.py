@@ -1,0 +1,87 @@
+"""
+What an operator asked for, each done once however often it is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+
+import attrs
+
+# Acts remembered for each log-in; at the limit the oldest is forgotten, and sending the very same
+# form in again, twenty acts later, would carry it out again.
+MAX_ACTS = 20
+
+
+@attrs.frozen
+class Outcome:
+    """
+    How an act ended, in the operator's words.
+    """
+
+    headline: str
+    detail: str
+    count: int
+
+
+@attrs.define
+class _Act:
+    task: asyncio.Task[Outcome | None]
+    shown: bool = False
+    asked_again: bool = False
+
+
+@attrs.define(repr=False)
+class Acts:
+    """
+    The newest acts of one log-in, by an id made of the form's content.
+    """
+
+    _by_id: OrderedDict[str, _Act] = attrs.field(factory=OrderedDict, init=False)
+
+    async def once(
+        self, act_id: str, perform: Callable[[], Coroutine[None, None, Outcome | None]]
+    ) -> Outcome | None:
+        """
+        Perform the act unless it was or is being performed; return its outcome.
+
+        `perform` returns None where it failed, and must not raise; a failed
+        act is forgotten, so that it can be tried again. The act goes on when
+        the browser that asked for it hangs up.
+        """
+        act = self._by_id.get(act_id)
+        if act is None:
+            act = self._by_id[act_id] = _Act(asyncio.ensure_future(perform()))
+            if len(self._by_id) > MAX_ACTS:
+                self._by_id.popitem(last=False)
+        else:
+            act.asked_again = True
+        outcome = await asyncio.shield(act.task)
+        if outcome is None and self._by_id.get(act_id) is act:
+            del self._by_id[act_id]
+        return outcome
+
+    def take_outcome(self, act_id: str) -> Outcome | None:
+        """
+        Return the outcome once; again only when it was asked for again.
+        """
+        act = self._by_id.get(act_id)
+        outcome = act.task.result() if act and act.task.done() else None
+        if act is None or outcome is None:
+            return None
+        if not act.shown:
+            act.shown, act.asked_again = True, False
+            return outcome
+        if act.asked_again:
+            act.asked_again = False
+            return attrs.evolve(
+                outcome,
+                headline="Done already, so not done a second time.",
+                detail=f"It had {outcome.headline[0].lower()}{outcome.headline[1:]}",
+            )
+        return None
+
+    def __repr__(self) -> str:
+        return f"<Acts count={len(self._by_id)}>"

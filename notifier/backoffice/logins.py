@@ -1,0 +1,95 @@
+"""
+The log-ins: who is signed in now. Pure; time is handed in.
+
+They live in this process only: a restart signs everybody out, and what they
+were typing comes back through the sealed draft.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+
+import attrs
+
+from .acts import Acts
+from .typed import Typed
+
+# A working day: a log-in that was forgotten on a shared computer ends with it.
+LOGIN_MAX_AGE_S = 8 * 3_600.0
+
+# A log-in that nobody used for so long ends.
+LOGIN_IDLE_S = 3_600.0
+
+# Log-ins at once; at the limit the one that was not used for the longest time ends.
+MAX_LOGINS = 1_000
+
+
+@attrs.define(repr=False)
+class Login:
+    """
+    One operator signed in with one browser.
+    """
+
+    id: str
+    operator: str
+    opened_at: float
+    used_at: float
+    draft: Typed = attrs.field(factory=Typed)
+    """What was typed and not sent: the form shows it until it is."""
+    acts: Acts = attrs.field(factory=Acts)
+
+    def is_over(self, now: float) -> bool:
+        """
+        Return whether its time is up.
+        """
+        return now - self.opened_at >= LOGIN_MAX_AGE_S or now - self.used_at >= LOGIN_IDLE_S
+
+    def __repr__(self) -> str:
+        # The id is what the cookie proves, and does not belong in a log.
+        return f"<Login operator={self.operator!r}>"
+
+
+@attrs.define(repr=False)
+class Logins:
+    """
+    All log-ins by id, the least recently used first.
+    """
+
+    _by_id: OrderedDict[str, Login] = attrs.field(factory=OrderedDict, init=False)
+
+    def open(self, operator: str, now: float) -> Login:
+        """
+        Open a log-in with an id that nobody has seen before.
+        """
+        login = Login(secrets.token_urlsafe(32), operator, opened_at=now, used_at=now)
+        self._by_id[login.id] = login
+        if len(self._by_id) > MAX_LOGINS:
+            self._by_id.popitem(last=False)
+        return login
+
+    def use(self, login_id: str, now: float) -> Login | None:
+        """
+        Return the log-in, which counts as using it, or None where it is over.
+        """
+        login = self._by_id.get(login_id)
+        if login is None:
+            return None
+        if login.is_over(now):
+            self.close(login_id)
+            return None
+        login.used_at = now
+        self._by_id.move_to_end(login_id)
+        return login
+
+    def close(self, login_id: str) -> None:
+        """
+        End the log-in; its cookie is worth nothing from now on.
+        """
+        self._by_id.pop(login_id, None)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __repr__(self) -> str:
+        return f"<Logins count={len(self)}>"

@@ -1,0 +1,60 @@
+"""
+Stand-ins: a desk that remembers, a clock that is set, a quick hash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import attrs
+from argon2 import PasswordHasher
+
+
+@attrs.define
+class Clock:
+    """
+    A clock that moves when it is told to.
+    """
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@attrs.define
+class FakeDesk:
+    """
+    A desk that remembers what it was asked for and answers as it is told.
+    """
+
+    reached: int = 3
+    asked: list[tuple[str, ...]] = attrs.field(factory=list)
+    failure: Exception | None = None
+    gate: asyncio.Event | None = None
+    started: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def send_to_all(self, body: str, sender: str) -> int:
+        return await self._answer("all", body, sender)
+
+    async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
+        return await self._answer("user", user_id, body, sender)
+
+    async def throw_out(self, user_id: str) -> int:
+        return await self._answer("out", user_id)
+
+    async def _answer(self, *asked: str) -> int:
+        self.asked.append(asked)
+        self.started.set()
+        if self.gate:
+            await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        return self.reached
+
+
+def quick_hasher(rounds: int = 1) -> PasswordHasher:
+    """
+    Make a hasher that is fast because it is weak.
+    """
+    return PasswordHasher(time_cost=rounds, memory_cost=8, parallelism=1)

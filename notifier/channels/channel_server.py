@@ -81,7 +81,7 @@ class ChannelServer:
     _asked_to_end: End | None = field(init=False, default=None)
     _has_joined: bool = field(init=False, default=False)
     _queue: list[_Item] = field(init=False, factory=list)  # short, and 600 bytes less than a deque
-    _task: asyncio.Task[None] | None = field(init=False, default=None)
+    task: asyncio.Task[None] | None = field(init=False, default=None)
     _is_running: bool = field(init=False, default=False)
     _cut: asyncio.TimerHandle | None = field(init=False, default=None)
     _current: Message | None = field(init=False, default=None)
@@ -143,7 +143,7 @@ class ChannelServer:
         if self.end is not None or self._asked_to_end is not None:
             return
         self._asked_to_end = end
-        if end is End.CLOSED and self._task is None and not self._needs_terminate:
+        if end is End.CLOSED and self.task is None and not self._needs_terminate:
             self.end = end
             self.owner.endpoint.unsubscribe(self.seat.topic, self)
             self._finish(end)
@@ -161,8 +161,8 @@ class ChannelServer:
         """
         Wait for the end of a channel that was closed.
         """
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        if self.task is not None:
+            await asyncio.wait({self.task})
 
     # --- what the channel asks for
 
@@ -234,9 +234,9 @@ class ChannelServer:
                 await self._terminate(self.end)
             self._finish(self.end)
         self._is_running = False
-        if self._task is not None:
-            self.owner.endpoint.channel_ran(self._task)
-            self._task = None
+        if self.task is not None:
+            self.owner.endpoint.channel_ran(self.task)
+            self.task = None
 
     async def _handle(self, item: _Item) -> None:
         match item:
@@ -343,9 +343,9 @@ class ChannelServer:
         return self._ensure_task()
 
     def _ensure_task(self) -> asyncio.Task[None]:
-        if self._task is None:
-            self._task = self.owner.endpoint.run_channel(self._run())
-        return self._task
+        if self.task is None:
+            self.task = self.owner.endpoint.run_channel(self._run())
+        return self.task
 
     @property
     def _needs_terminate(self) -> bool:

@@ -4,6 +4,7 @@ Runs one client's connection: its session, its socket and its channels.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -72,6 +73,14 @@ class SocketServer:
         End the session and its channels; only the first close counts.
         """
         self.session.close(reason)
+
+    async def wait_for_channels(self, timeout_s: float) -> None:
+        """
+        Wait until each channel has done what it was asked so far, or for `timeout_s`.
+        """
+        tasks = [channel.task for channel in self._channels.values() if channel.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
 
     def channel_ended(self, channel: ChannelServer) -> None:
         """

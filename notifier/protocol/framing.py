@@ -267,7 +267,7 @@ def _may_be_sent(code: int) -> bool:
     """
     RFC 6455, 7.4: registered codes but the three that only stand for something.
     """
-    return 1000 <= code <= 1014 and code not in (1004, 1005, 1006) or 3000 <= code <= 4999
+    return (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
 
 
 def frame_bytes(opcode: int, payload: bytes) -> bytes:

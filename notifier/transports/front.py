@@ -39,6 +39,9 @@ HEAD_TIMEOUT_S: Final = 10.0
 BODY_TIMEOUT_S: Final = 30.0
 """How long a body may take to arrive."""
 
+LINGER_S: Final = 5.0
+"""How long a client has to close after the last answer, before it is closed on."""
+
 KEEP_ALIVE_S: Final = 75.0
 """How long a connection may rest between requests; longer than load balancers let it."""
 
@@ -59,11 +62,13 @@ class State(Enum):
 
     HEAD = auto()  # the head of the next request, or its rest
     BODY = auto()  # the rest of a POST's body
+    LINGER = auto()  # the end of what is sent though refused: it is not read
     BUSY = auto()  # an answer: a parked poll, an application that connects
     GONE = auto()  # closed, or another protocol's
 
 
 _HEAD, _BODY, _BUSY, _GONE = State.HEAD, State.BODY, State.BUSY, State.GONE  # looked up once
+_LINGER = State.LINGER
 
 
 @define(eq=False)
@@ -171,7 +176,7 @@ class FrontProtocol(asyncio.Protocol):
     _answer_head: bytes = field(init=False, default=b"")
     _repeated: Repeated | None = field(init=False, default=None)
     _waiting: Waiting | None = field(init=False, default=None)
-    _posting: Posting | None = field(init=False, default=None)
+    _post: Posting | Response | None = field(init=False, default=None)
     _task: asyncio.Task[None] | None = field(init=False, default=None)
     _deadline: float = field(init=False, default=0.0)
 
@@ -206,6 +211,8 @@ class FrontProtocol(asyncio.Protocol):
             self._read_head(begins)
         elif self._state is _BODY:
             self._read_body()
+        elif self._state is _LINGER:
+            self._buffer.clear()
         elif len(self._buffer) > MAX_AHEAD_BYTES:
             self._transport.pause_reading()
 
@@ -216,8 +223,8 @@ class FrontProtocol(asyncio.Protocol):
         self._let_go()
         if self._waiting is not None:
             self._waiting.abandon()
-        if self._posting is not None:
-            self._posting.abandon()
+        if isinstance(self._post, Posting):
+            self._post.abandon()
         if self._task is not None:
             self._task.cancel()
 
@@ -239,13 +246,14 @@ class FrontProtocol(asyncio.Protocol):
         elif self._state is _BODY or self._buffer:
             self._write(Response(408, closes=True))
         else:
-            self.close()
+            self._let_go()
+            self._transport.close()
 
     def close(self) -> None:
         """
         Close, unless a request is being answered. Idempotent.
         """
-        if self._state in (_HEAD, _BODY):
+        if self._state in (_HEAD, _BODY, _LINGER):
             self._let_go()
             self._transport.close()
 
@@ -286,10 +294,10 @@ class FrontProtocol(asyncio.Protocol):
 
     def _begin_longpoll(self, serves: LongPoll, request: Request, raw: bytes) -> None:
         response = serves.refuse_method(request)
-        if response is not None:
+        if request.method == "POST":
+            self._begin_post(serves, request, response or serves.post(request))
+        elif response is not None:
             self._write(response)
-        elif request.method == "POST":
-            self._begin_post(serves, request)
         else:
             outcome = serves.poll(request, self._answer)
             if outcome is None:
@@ -310,29 +318,36 @@ class FrontProtocol(asyncio.Protocol):
         if waiting.state is READY:
             self._answer()
 
-    def _begin_post(self, serves: LongPoll, request: Request) -> None:
-        outcome = serves.post(request)
-        is_too_large = self._body_size > self.front.endpoint.limits.max_message_bytes
-        if is_too_large and isinstance(outcome, Posting):
-            outcome.abandon()
-            outcome = serves.too_large()
-        if isinstance(outcome, Response):
-            self._write(outcome, is_unread=self._body_size > len(self._buffer))
+    def _begin_post(self, serves: LongPoll, request: Request, outcome: Posting | Response) -> None:
+        if self._body_size > self.front.endpoint.limits.max_message_bytes:
+            if isinstance(outcome, Posting):
+                outcome.abandon()
+            self._write(serves.too_large())
             return
-        self.front.proven(self)
-        self._posting, self._state = outcome, _BODY
+        if isinstance(outcome, Posting):
+            self.front.proven(self)
+        self._post, self._state = outcome, _BODY
         if len(self._buffer) < self._body_size:
             self._set_timeout(BODY_TIMEOUT_S)
         self._read_body()
 
     def _read_body(self) -> None:
-        size, posting = self._body_size, self._posting
-        if posting is None or len(self._buffer) < size:
-            return
-        self._posting = None
-        body = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        self._write(posting.receive(body))
+        """
+        Hand in a body once its last byte is there; one that is refused is not kept.
+        """
+        post, size = self._post, self._body_size
+        if isinstance(post, Response):
+            take = min(size, len(self._buffer))
+            del self._buffer[:take]
+            self._body_size -= take
+            if self._body_size == 0:
+                self._post = None
+                self._write(post)
+        elif post is not None and len(self._buffer) >= size:
+            self._post = None
+            body = bytes(self._buffer[:size])
+            del self._buffer[:size]
+            self._write(post.receive(body))
 
     # --- answers
 
@@ -362,8 +377,8 @@ class FrontProtocol(asyncio.Protocol):
         self.front.proven(self)
         self._finish(outcome)
 
-    def _write(self, response: Response, *, is_unread: bool = False) -> None:
-        keeps = self._keeps_alive and not response.closes and not is_unread
+    def _write(self, response: Response) -> None:
+        keeps = self._keeps_alive and not response.closes
         head = _head_lines(self._minor_version, response.status, response.headers, keeps)
         self._send(head, response.body, keeps)
 
@@ -376,8 +391,7 @@ class FrontProtocol(asyncio.Protocol):
             b"%b%bcontent-length: %d\r\n\r\n%b" % (head, front.date, len(body), body)
         )
         if not keeps:
-            self._let_go()
-            self._transport.close()
+            self._linger()
             return
         self._state = _HEAD
         self._deadline = front.endpoint.now() + KEEP_ALIVE_S
@@ -435,6 +449,15 @@ class FrontProtocol(asyncio.Protocol):
         except Exception:
             logger.exception("a request failed")
             self._transport.abort()
+
+    def _linger(self) -> None:
+        """
+        Close once the client has; a close with bytes unread would take the answer back.
+        """
+        self._state = _LINGER
+        self._buffer.clear()
+        self._transport.write_eof()
+        self._set_timeout(LINGER_S)
 
     def _set_timeout(self, seconds: float) -> None:
         self._deadline = self.front.endpoint.now() + seconds

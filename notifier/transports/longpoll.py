@@ -188,7 +188,7 @@ class LongPoll:
         Answer what is neither GET nor POST, or comes from a foreign page.
         """
         if request.method not in ("GET", "POST", "OPTIONS"):
-            return Response(400, (("cache-control", "no-store"), _CORS))
+            return Response(400, (_CORS,))
         refusal = self.mount.check_origin(request)
         if refusal is not None:
             return _refused(refusal, request)
@@ -220,15 +220,21 @@ class LongPoll:
         mailbox = server.session.mailbox
         mailbox.begin_request()
         endpoint.deadlines.watch(server)
-        for number, topic in enumerate(request.query.all("join"), 1):
+        try:
+            return await self._open_and_join(server, request, on_ready)
+        finally:
+            mailbox.end_request(endpoint.now())
+
+    async def _open_and_join(
+        self, server: SocketServer, request: Request, on_ready: Callable[[], None]
+    ) -> Waiting | Response:
+        topics = request.query.all("join")
+        for number, topic in enumerate(topics, 1):
             ref = str(number)
             server.receive(Message(ref, ref, topic, PHX_JOIN, {}))
-        waiting = None
-        if request.query.last("join") is not None:
-            waiting = self._wait(server, 0, _pretty_path(request), on_ready)
-        mailbox.end_request(endpoint.now())
-        if waiting is not None:
-            return waiting
+        if topics:
+            await server.wait_for_channels(server.session.mailbox.window_s / 2)
+            return self._wait(server, 0, _pretty_path(request), on_ready)
         opened, path = Answer(410, 0), _pretty_path(request)
         if path is not None:
             return Response(200, HEADERS, _pretty_body(opened, server.token, path))

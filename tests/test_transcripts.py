@@ -1,0 +1,223 @@
+"""
+What a real Phoenix answered, step by step, and what Notifier answers.
+
+Each step is equal, or stands in the table of `docs/differences.md`; what
+Notifier answers there is pinned in `transcripts/differences.json`. To write
+that anew after a change that is meant: `UPDATE_DIFFERENCES=1 pytest tests/test_transcripts.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sample_app
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from replay import RECORDINGS, Clock, Player, Step, cases
+
+DOCS = Path(__file__).parents[1] / "docs" / "differences.md"
+PINNED = RECORDINGS / "differences.json"
+NOT_OURS = {"start", "sigkill"}
+"""Cases about the operating system: how long a start takes, what a kill does."""
+
+UNSEEN_POLL = {
+    "method": "GET",
+    "body": {"text": ""},
+    "body_truncated_of": 0,
+    "headers": [["host", "a"]],
+}
+RACES = {"many_frames_in_one_segment"}
+KEEP_TIME = {"session_expiry", "idle_timeout", "idle_timeout_quiet"}
+NAMES = (
+    "longpoll_http",
+    "longpoll_v2",
+    "ws_handshake",
+    "ws_v2",
+    "require_token_and_shutdown",
+)
+FRONT_ALONE = {"bad_handshakes", "protocol_errors", "large"}
+"""Cases in which aiohttp's own handshake and framing speak, where that is the door."""
+
+PLAYED = [
+    (door, name, case)
+    for name in NAMES
+    for case in cases(name)
+    for door in ("front", "aiohttp")
+    if case not in NOT_OURS and not (door == "aiohttp" and case in FRONT_ALONE)
+]
+
+
+@asynccontextmanager
+async def serving(door: str, clock: Clock, *, require_token: bool) -> AsyncIterator[Any]:
+    """
+    Run the sample application behind a door; give its port and its notifiers.
+    """
+    app, notifiers = sample_app.make(clock, require_token=require_token)
+    if door == "aiohttp":
+        server = TestServer(app)
+        await server.start_server()
+        yield server.port, notifiers
+        await server.close()
+        return
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+    await runner.setup()
+    front = notifiers[0].front(runner.server)
+    for other in notifiers[1:]:
+        front.paths.update(other.front(runner.server).paths)
+    listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
+    yield listener.sockets[0].getsockname()[1], notifiers
+    listener.close()
+    await front.shutdown(0)
+    await runner.cleanup()
+
+
+def acts(name: str, case: str, notifiers: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    """
+    What happened outside of a recorded conversation: ahead of a step, and before its answer.
+    """
+    main = notifiers[0]
+
+    def broadcast(topic: str, event: str, payload: object) -> Any:
+        return lambda _player: main.broadcast(topic, event, payload)
+
+    async def disconnect(_player: Player) -> None:
+        await main.disconnect("user_socket:7")
+
+    async def start_first_poll(player: Player) -> None:
+        steps = cases(name)[case]
+        player.pending["poll1"] = await player.start(steps[4])
+        await player.settle()
+        player.pending["poll2"] = await player.start(steps[3])
+        await player.settle()
+        await main.broadcast("room:twopolls", "ev", {"i": 1})
+
+    async def abandon_poll(player: Player) -> None:
+        connection = await player.start(cases(name)[case][4])
+        await player.settle()
+        connection.writer.close()
+        player._http.pop("", None)
+        await player.settle()
+        await main.broadcast("room:abandon", "ev", {"i": 1})
+
+    async def poll_unseen(player: Player) -> None:
+        """
+        Poll as the recorder did, whose answer is not in the recording.
+        """
+        steps = cases(name)[case]
+        connection = await player.start({**steps[3], "request": steps[3]["request"] | UNSEEN_POLL})
+        _, _, body = await connection.read_response("GET")
+        player.learn_newest(body)
+
+    async def shut_down(player: Player) -> None:
+        player.pending["lp"] = await player.start(cases(name)[case][16])
+        await player.settle()
+        await main.endpoint.shutdown()
+
+    table: dict[tuple[str, str], dict[int, Any]] = {
+        ("longpoll_v2", "message_during_poll"): {
+            4: broadcast("room:wait", "ev", {"i": 1}),
+            5: broadcast("room:wait", "ev", {"i": 2}),
+        },
+        ("longpoll_v2", "client_abandons_poll"): {4: abandon_poll},
+        ("longpoll_v2", "disconnect_broadcast"): {4: disconnect},
+        ("ws_v2", "broadcast_two_clients"): {
+            13: broadcast("room:two", "ext", {"z": 1, "a": 2}),
+        },
+        ("ws_v2", "disconnect_broadcast"): {4: disconnect},
+        ("ws_v2", "broadcast_of_reserved_events"): {
+            4: broadcast("room:lobby", "phx_close", {}),
+            5: broadcast("room:lobby", "disconnect", {}),
+        },
+        ("ws_v2", "idle_timeout"): {
+            4: broadcast("room:idle", "ev", {}),
+            5: broadcast("room:idle", "ev", {}),
+        },
+        ("require_token_and_shutdown", "sigterm"): {11: shut_down},
+    }
+    early: dict[tuple[str, str], dict[int, Any]] = {
+        ("longpoll_v2", "two_polls_at_once"): {4: start_first_poll},
+        ("longpoll_v2", "too_many_channels"): {4: poll_unseen},
+        ("longpoll_v2", "big_body"): {6: poll_unseen},
+    }
+    return early.get((name, case), {}), table.get((name, case), {})
+
+
+async def played(door: str, name: str, case: str, steps: list[Step]) -> dict[str, Any]:
+    """
+    Play a case; give every answer that is not as recorded, by its place.
+    """
+    clock, other = Clock(), {}
+    require_token = name.startswith("require_token")
+    async with serving(door, clock, require_token=require_token) as (port, notifiers):
+
+        def tick() -> None:
+            for one in notifiers:
+                one.endpoint.tick(clock.now)
+
+        player = Player(
+            port,
+            clock,
+            tick,
+            sample_app.user_token(notifiers[0]),
+            *acts(name, case, notifiers),
+            keeps_time=case in KEEP_TIME,
+            is_race=case in RACES,
+        )
+        if case == "restart_with_an_old_token":  # a session of the server before
+            old = notifiers[0].endpoint.tokens.sign_session("gone") + ".1"
+            texts = re.findall(r"SFMyNTY\.[A-Za-z0-9_.-]+", steps[0]["request"]["target"])
+            player.tokens[texts[-1]] = old
+        async for step, recorded, came in player.play(steps):
+            if recorded != came:
+                other[f"{name} {case} {step}"] = came
+    return other
+
+
+def listed() -> dict[str, str]:
+    """
+    Read the table: every place in it, with the row it stands in.
+    """
+    found: dict[str, str] = {}
+    for row in re.findall(r"^\| (D\d+) \| ([^|]+) \|", DOCS.read_text(), re.MULTILINE):
+        for place in re.findall(r"`([a-z0-9_]+) ([a-z0-9_]+) ([0-9, ]+)`", row[1]):
+            for step in place[2].split(","):
+                found[f"{place[0]} {place[1]} {step.strip()}"] = row[0]
+    return found
+
+
+@pytest.mark.parametrize(("door", "name", "case"), PLAYED, ids=str)
+async def test_answers_are_as_recorded(door: str, name: str, case: str) -> None:
+    """
+    Every answer is Phoenix's, but for those that the table lists, and those are as pinned.
+    """
+    steps = cases(name)[case]
+    other = await played(door, name, case, steps)
+    pinned = json.loads(PINNED.read_text()) if PINNED.exists() else {}
+    if os.environ.get("UPDATE_DIFFERENCES"):
+        kept = {k: v for k, v in pinned.items() if not k.startswith(f"{name} {case} ")}
+        PINNED.write_text(json.dumps(kept | other, indent=1, sort_keys=True) + "\n")
+        return
+    expected = {k: v for k, v in pinned.items() if k.startswith(f"{name} {case} ")}
+    assert other == expected
+
+
+def test_table_lists_each_difference() -> None:
+    """
+    The table of differences and what is pinned name the same places.
+    """
+    assert set(listed()) == set(json.loads(PINNED.read_text()))
+
+
+def test_recordings_are_played() -> None:
+    """
+    No recording is left out but presence's, which comes with presence.
+    """
+    assert {path.stem for path in RECORDINGS.glob("*.jsonl")} == set(NAMES)

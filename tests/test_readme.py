@@ -5,6 +5,7 @@ The README's curl lines, run by the real curl against the server that its first 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from conftest import require
 
 README = Path(__file__).parents[1] / "README.md"
@@ -25,7 +25,10 @@ def address(tmp_path: Path) -> Iterator[str]:
     Run `notifier serve` with a data directory of its own; give where it listens.
     """
     command = [sys.executable, "-m", "notifier", "serve", "--port", "0", "--data-dir", "data"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    env = {**os.environ, "NOTIFIER_WINDOW_MS": "500"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             line = process.stdout.readline()

@@ -29,7 +29,7 @@ MAX_REMEMBERED_BYTES: Final = 2_048
 
 END: Final = b"\r\n\r\n"
 _LINE: Final = re.compile(rb"(GET|POST|OPTIONS) (/[!-~]*) HTTP/1\.([01])\r\n", re.ASCII)
-_FIELD: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([ -~\t\x80-\xff]*?)[ \t]*\r\n")
+_FIELDS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ -~\t\x80-\xff]*\r\n)*")
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _HANDS_OVER: Final = frozenset(("transfer-encoding", "expect", "te", "trailer", "http2-settings"))
 _SINGLE: Final = frozenset(
@@ -105,18 +105,15 @@ def parse_fields(block: bytes) -> Mapping[str, str]:
 
 
 def _parse_fields(block: bytes) -> Mapping[str, str]:
+    if _FIELDS.fullmatch(block) is None or block.count(b"\r\n") > MAX_HEADERS:
+        raise HandOver
     headers: dict[str, str] = {}
-    position, count = 0, 0
-    while position < len(block):
-        found = _FIELD.match(block, position)
-        count += 1
-        if found is None or count > MAX_HEADERS:
-            raise HandOver
-        name, value = found[1].decode().lower(), found[2].decode("utf-8", "surrogateescape")
+    for line in block.decode("utf-8", "surrogateescape").split("\r\n")[:-1]:
+        name, _, value = line.partition(":")
+        name, value = name.lower(), value.strip(" \t")
         if name in _HANDS_OVER or (name in headers and name in _SINGLE):
             raise HandOver
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        position = found.end()
     return MappingProxyType(headers)
 
 

@@ -35,8 +35,9 @@ class TrustedProxies:
         """
         Tell the client's address: the last one forwarded that is no proxy of ours.
         """
-        forwarded = headers.get("x-forwarded-for", "") if self._networks else ""
-        hops = [hop.strip() for hop in forwarded.split(",")]
+        if not self._networks:
+            return peer
+        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
         while hops and self._is_trusted(peer) and _is_address(hops[-1]):
             peer = hops.pop()
         return peer

@@ -8,19 +8,15 @@ that anew after a change that is meant: `UPDATE_DIFFERENCES=1 pytest tests/test_
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sample_app
-from aiohttp import web
-from aiohttp.test_utils import TestServer
+from doors import DOORS, serving
 from replay import RECORDINGS, Clock, Player, Step, cases
 
 DOCS = Path(__file__).parents[1] / "docs" / "differences.md"
@@ -50,33 +46,9 @@ PLAYED = [
     (door, name, case)
     for name in NAMES
     for case in cases(name)
-    for door in ("front", "aiohttp")
+    for door in DOORS
     if case not in NOT_OURS and not (door == "aiohttp" and case in FRONT_ALONE)
 ]
-
-
-@asynccontextmanager
-async def serving(door: str, clock: Clock, *, require_token: bool) -> AsyncIterator[Any]:
-    """
-    Run the sample application behind a door; give its port and its notifiers.
-    """
-    app, notifiers = sample_app.make(clock, require_token=require_token)
-    if door == "aiohttp":
-        server = TestServer(app)
-        await server.start_server()
-        yield server.port, notifiers
-        await server.close()
-        return
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
-    await runner.setup()
-    front = notifiers[0].front(runner.server)
-    for other in notifiers[1:]:
-        front.paths.update(other.front(runner.server).paths)
-    listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
-    yield listener.sockets[0].getsockname()[1], notifiers
-    listener.close()
-    await front.shutdown(0)
-    await runner.cleanup()
 
 
 def acts(name: str, case: str, notifiers: Any) -> tuple[dict[int, Any], dict[int, Any]]:
@@ -156,7 +128,8 @@ async def played(door: str, name: str, case: str, steps: list[Step]) -> dict[str
     """
     clock, other = Clock(), {}
     require_token = name.startswith("require_token")
-    async with serving(door, clock, require_token=require_token) as (port, notifiers):
+    app, notifiers = sample_app.make(clock, require_token=require_token)
+    async with serving(door, app, *notifiers) as port:
 
         def tick() -> None:
             for one in notifiers:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from email.utils import formatdate
 from enum import Enum, auto
 from functools import lru_cache
@@ -81,7 +81,7 @@ class Front:
     """
 
     endpoint: Endpoint
-    paths: Mapping[str, LongPoll | WebSocket]
+    paths: dict[str, LongPoll | WebSocket]
     fallback: Callable[[], asyncio.Protocol] = field(repr=False)
     connections: set[FrontProtocol] = field(init=False, factory=set, repr=False)
     websockets: set[WebSocketProtocol] = field(init=False, factory=set, repr=False)

@@ -17,15 +17,19 @@ DOORS = ("front", "aiohttp")
 
 
 @asynccontextmanager
-async def serving(door: str, app: web.Application, *notifiers: Notifier) -> AsyncIterator[int]:
+async def serving(
+    door: str, app: web.Application, *notifiers: Notifier, port: int = 0
+) -> AsyncIterator[int]:
     """
     Serve an application, with what `notifier.setup` gave for it, behind a door; give the port.
     """
     if door == "aiohttp":
-        server = TestServer(app)
+        server = TestServer(app, port=port)
         await server.start_server()
-        yield server.port or 0
-        await server.close()
+        try:
+            yield server.port or 0
+        finally:
+            await server.close()
         return
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
@@ -33,10 +37,12 @@ async def serving(door: str, app: web.Application, *notifiers: Notifier) -> Asyn
     front = notifiers[0].front(runner.server)
     for other in notifiers[1:]:
         front.paths.update(other.front(runner.server).paths)
-    listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", 0)
-    yield listener.sockets[0].getsockname()[1]
-    listener.close()
-    for notifier in notifiers:
-        await notifier.endpoint.shutdown()
-    await front.shutdown(1.0)
-    await runner.cleanup()
+    listener = await asyncio.get_running_loop().create_server(front, "127.0.0.1", port)
+    try:
+        yield listener.sockets[0].getsockname()[1]
+    finally:
+        listener.close()
+        for notifier in notifiers:
+            await notifier.endpoint.shutdown()
+        await front.shutdown(1.0)
+        await runner.cleanup()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field, frozen
 
 from notifier.channels.channel import Channel, SocketRef
-from notifier.channels.pubsub import Encodings
+from notifier.channels.pubsub import Encodings, PubSub
 from notifier.channels.replies import Error, Ok, check_result
 from notifier.engine import Publication, Receipt
 from notifier.protocol import Frame, Message, Payload, Reply, Serializer
@@ -100,7 +100,12 @@ class ChannelServer:
         """
         Join, once `replaced` has ended.
         """
-        self._enqueue(_Start(payload, replaced))
+        lets_everyone_in = type(self.channel).join is Channel.join
+        if lets_everyone_in and replaced is None and self._pubsub.is_live(self.seat.topic):
+            self._pubsub.subscribe(self.seat.topic, self)
+            self._accept(None)  # at once: there is nothing to await
+        else:
+            self._enqueue(_Start(payload, replaced))
 
     def receive(self, message: Message) -> None:
         """
@@ -265,15 +270,20 @@ class ChannelServer:
                 self.end = End.REFUSED
             else:
                 self._has_joined = True
-                await self.owner.endpoint.pubsub.subscribe(self.seat.topic, self)
-                session.accept(self.seat, {} if result is None else result.response)
-                self._is_live = True
+                work = self._pubsub.subscribe(self.seat.topic, self)
+                if work is not None:
+                    await work
+                self._accept(result)
         except Exception:
             logger.exception("channel %s crashed in join", self._name)
             session.refuse(self.seat, {"reason": JOIN_CRASHED})
             self.end = End.REFUSED
         if start.replaced is not None:
             session.vacate(start.replaced.seat)
+
+    def _accept(self, result: Ok | None) -> None:
+        self.owner.session.accept(self.seat, {} if result is None else result.response)
+        self._has_joined = self._is_live = True
 
     async def _handle_in(self, message: Message) -> None:
         name = self.channel.handlers_in.get(message.event)
@@ -350,6 +360,10 @@ class ChannelServer:
     @property
     def _needs_terminate(self) -> bool:
         return self._has_joined and type(self.channel).terminate is not Channel.terminate
+
+    @property
+    def _pubsub(self) -> PubSub:
+        return self.owner.endpoint.pubsub
 
     @property
     def _name(self) -> str:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import os
 import time
+from base64 import urlsafe_b64encode
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -41,6 +42,9 @@ from notifier.session.deadlines import SLOT_S
 logger = logging.getLogger(__name__)
 
 _V2: Final = V2Serializer()
+
+SESSION_ID_BYTES: Final = 18
+"""Random bytes of a session's id: nobody guesses them, and base64 needs no padding."""
 
 MAX_REMEMBERED_ENDS: Final = 10_000
 """Ended sessions whose reason is remembered for the client's next request."""
@@ -140,7 +144,7 @@ class Endpoint:
             logger.info("refused a %s connect from %s: %s", info.transport, info.peer, refusal)
             raise
         routes = self._routes[socket_class]
-        id = secrets.token_urlsafe(16)
+        id = urlsafe_b64encode(os.urandom(SESSION_ID_BYTES)).decode()
         session = Session(id, serializer, self.limits, routes.serve)
         token = self.tokens.sign_session(id)
         server = SocketServer(self, session, socket, routes, info.transport, token)
@@ -148,7 +152,9 @@ class Endpoint:
         if socket.id is not None:
             self._per_id[socket.id] += 1
             try:
-                await self.pubsub.subscribe(socket.id, server)
+                work = self.pubsub.subscribe(socket.id, server)
+                if work is not None:
+                    await work
             except BaseException:
                 server.close(CLIENT_CLOSED)
                 raise

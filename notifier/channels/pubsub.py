@@ -76,14 +76,26 @@ class PubSub:
     def __repr__(self) -> str:
         return f"<PubSub {len(self._topics)} topics>"
 
-    async def subscribe(self, name: str, subscriber: Subscriber) -> None:
+    def subscribe(self, name: str, subscriber: Subscriber) -> Coroutine[Any, Any, None] | None:
         """
         Add a subscriber; whatever is published from now on reaches it.
+
+        Returns what is to be awaited before that is so, if the topic is new here.
         """
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = _Topic(self._fan_out)
         topic.subscribers[subscriber.key] = subscriber
+        return None if topic.is_live else self._begin(name, topic)
+
+    def is_live(self, name: str) -> bool:
+        """
+        Whether the engine feeds a topic already, so that `subscribe` has nothing to wait for.
+        """
+        topic = self._topics.get(name)
+        return topic is not None and topic.is_live
+
+    async def _begin(self, name: str, topic: _Topic) -> None:
         async with topic.lock:
             if not topic.is_live:
                 await self.engine.subscribe(name, topic.receive)

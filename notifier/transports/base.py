@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import orjson
-from attrs import define, field, frozen
+from attrs import define, field
 
 from notifier.protocol.reasons import Reason
 from notifier.session.tokens import is_session_token
@@ -25,7 +25,7 @@ from notifier.session.tokens import is_session_token
 JSON_TYPE = "application/json; charset=utf-8"
 
 
-@frozen
+@define
 class Query:
     """
     The query of a URL: pairs in order, since `token` may come twice.
@@ -66,7 +66,7 @@ class Query:
         return {key: value for key, value in self.pairs if not is_session_token(value)}
 
 
-@frozen
+@define
 class Request:
     """
     The head of a request. Header names are in lower case; `peer` is the

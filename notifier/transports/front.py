@@ -303,8 +303,8 @@ class FrontProtocol(asyncio.Protocol):
             if outcome is None:
                 self._run(self._open(serves, request))
                 return
-            if isinstance(outcome, Waiting):
-                self._repeated = Repeated.of(raw, outcome.token)
+            if isinstance(outcome, Waiting) and self._waiting is not None:
+                self._repeated = Repeated.of(raw, outcome.token)  # it polls on this connection
             self._finish(outcome)
 
     def _poll_again(self, cursor: int) -> None:
@@ -370,11 +370,14 @@ class FrontProtocol(asyncio.Protocol):
     async def _open(self, serves: LongPoll, request: Request) -> None:
         try:
             outcome = await serves.open(request, self._answer)
+            self.front.proven(self)
         except ConnectionRefused as refusal:
             await asyncio.sleep(serves.mount.refusal_delay_s(request))
             outcome = serves.refused(refusal, request)
+        except Exception:
+            self._fail()
+            return
         self._task = None
-        self.front.proven(self)
         self._finish(outcome)
 
     def _write(self, response: Response) -> None:
@@ -428,6 +431,9 @@ class FrontProtocol(asyncio.Protocol):
             self._task = None
             self._write(serves.refused(refusal))
             return
+        except Exception:
+            self._fail()
+            return
         self._task = None
         self._let_go()
         subprotocol = serves.subprotocol(request)
@@ -441,14 +447,11 @@ class FrontProtocol(asyncio.Protocol):
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._state = _BUSY
-        self._task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._task = asyncio.get_running_loop().create_task(work)
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:
-            logger.exception("a request failed")
-            self._transport.abort()
+    def _fail(self) -> None:
+        logger.exception("a request failed")
+        self._transport.abort()
 
     def _linger(self) -> None:
         """

@@ -15,9 +15,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from notifier.session.tokens import MAX_CURSOR_DIGITS
+from notifier.session.tokens import MAX_CURSOR_DIGITS, SESSION_PREFIX
 
 MAX_HEAD_BYTES: Final = 16_384
 """Request line and headers; a longer head is handed to aiohttp, which refuses it."""
@@ -30,6 +30,7 @@ MAX_REMEMBERED_BYTES: Final = 2_048
 END: Final = b"\r\n\r\n"
 _LINE: Final = re.compile(rb"(GET|POST|OPTIONS) (/[!-~]*) HTTP/1\.([01])\r\n", re.ASCII)
 _FIELDS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ -~\t\x80-\xff]*\r\n)*")
+_SESSION_PREFIX: Final = SESSION_PREFIX.encode()
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _HANDS_OVER: Final = frozenset(("transfer-encoding", "expect", "te", "trailer", "http2-settings"))
 _SINGLE: Final = frozenset(
@@ -37,7 +38,7 @@ _SINGLE: Final = frozenset(
 )
 
 
-@frozen
+@define
 class Head:
     """
     A request head that the front answers itself.
@@ -99,9 +100,11 @@ def parse_head(head: bytes) -> Head:
 
 def parse_fields(block: bytes) -> Mapping[str, str]:
     """
-    Read the header fields. Clients repeat theirs: a short block is read once.
+    Read the header fields. Clients repeat theirs: a short block is read once,
+    but for one with a session token, which nobody else sends.
     """
-    return _remembered(block) if len(block) <= MAX_REMEMBERED_BYTES else _parse_fields(block)
+    is_repeated = len(block) <= MAX_REMEMBERED_BYTES and _SESSION_PREFIX not in block
+    return _remembered(block) if is_repeated else _parse_fields(block)
 
 
 def _parse_fields(block: bytes) -> Mapping[str, str]:

@@ -89,16 +89,7 @@ class Waiting(Poll):
         the same for all.
         """
         answer = self.mailbox.answer(self, self.endpoint.now())
-        if self.pretty_path is not None:
-            return _pretty_body(answer, self.token.decode(), self.pretty_path)
-        if answer.reason is not None:
-            return json_body({"status": answer.status, **reason_body(answer.reason)})
-        return b'{"status":%d,"token":"%b.%d","messages":[%b]}' % (
-            answer.status,
-            self.token,
-            answer.cursor,
-            b",".join([frame.quoted for frame in answer.frames]),
-        )
+        return _body(answer, self.token, self.pretty_path)
 
     def abandon(self) -> None:
         """
@@ -133,7 +124,7 @@ class Posting:
             return _status(400, {"reason": BATCH_TOO_LONG.code, "message": text})
         for message in messages:
             self.server.receive(message)
-        return _status(200) if session.end is None else _status(410, reason_body(session.end))
+        return _ACCEPTED if session.end is None else _status(410, reason_body(session.end))
 
     def abandon(self) -> None:
         """
@@ -145,7 +136,10 @@ class Posting:
 
     def _read(self, body: bytes) -> list[Message]:
         if not self.is_batch:
-            return [self.server.session.serializer.decode_text(body)]
+            serializer = self.server.session.serializer
+            if body.startswith(b"\0"):  # phoenix.js 1.6 posts a binary push as it is
+                return [serializer.decode_binary(body)]
+            return [serializer.decode_text(body)]
         messages = []
         for number, line in enumerate(body.split(b"\n"), 1):
             if line := line.strip():
@@ -235,10 +229,9 @@ class LongPoll:
         if topics:
             await server.wait_for_channels(server.session.mailbox.window_s / 2)
             return self._wait(server, 0, _pretty_path(request), on_ready)
-        opened, path = Answer(410, 0), _pretty_path(request)
-        if path is not None:
-            return Response(200, HEADERS, _pretty_body(opened, server.token, path))
-        return _status(410, {"token": with_cursor(server.token, 0), "messages": []})
+        return Response(
+            200, HEADERS, _body(Answer(410, 0), server.token.encode(), _pretty_path(request))
+        )
 
     def refused(self, refusal: ConnectionRefused, request: Request) -> Response:
         """
@@ -300,6 +293,9 @@ def _status(status: int, more: Mapping[str, Any] | None = None) -> Response:
     return Response(200, HEADERS, json_body({"status": status, **(more or {})}))
 
 
+_ACCEPTED: Final = _status(200)
+
+
 def _refused(refusal: ConnectionRefused, request: Request) -> Response:
     body = {
         **refusal.response,
@@ -316,6 +312,19 @@ def _pretty_path(request: Request) -> str | None:
     Where the next request goes, if the answer is for human eyes.
     """
     return None if request.query.last("pretty") is None else request.path
+
+
+def _body(answer: Answer, signed: bytes, pretty_path: str | None) -> bytes:
+    if pretty_path is not None:
+        return _pretty_body(answer, signed.decode(), pretty_path)
+    if answer.reason is not None:
+        return json_body({"status": answer.status, **reason_body(answer.reason)})
+    return b'{"status":%d,"token":"%b.%d","messages":[%b]}' % (
+        answer.status,
+        signed,
+        answer.cursor,
+        b",".join([frame.quoted for frame in answer.frames]),
+    )
 
 
 def _pretty_body(answer: Answer, signed: str, path: str) -> bytes:

@@ -123,8 +123,10 @@ async def world(door: str = "front") -> AsyncIterator[World]:
     app.router.add_route("*", "/else", elsewhere)
     async with asyncio.timeout(PATIENCE_S), serving(door, app, server) as port:
         one = World(port, server, clock)
-        yield one
-        await one.close()
+        try:
+            yield one
+        finally:
+            await one.close()
 
 
 Play = Callable[[World], Awaitable[None]]

@@ -23,9 +23,9 @@ from notifier.transports import KEEP_ALIVE_S
 BACKLOG: Final = 4_096
 """Connections that may wait to be accepted: clients reconnect all at once."""
 
-GC_THRESHOLD: Final = (50_000, 50, 1_000)
-"""Objects made before each generation is looked through. What a session is made
-of lives long and is freed by count: looking for cycles finds none of it."""
+GC_THRESHOLD: Final = (50_000, 20, 20)
+"""Objects made before the youngest generation is looked through, and how often
+before the next. A session that ends is freed by count, without the collector."""
 
 
 @asynccontextmanager

@@ -324,6 +324,7 @@ class ChannelServer:
         if end is not End.REPLACED:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
         self.owner.channel_ended(self)
+        self.channel = Channel()  # the author's holds on to us: both are free to go now
         left_over = [item for item in self._queue if isinstance(item, Message)]
         self._queue.clear()
         for message in left_over:

@@ -238,8 +238,9 @@ class Mailbox:
             self._make_ready(poll)
         if self._listener is not None:
             self._listener()
-        if self.on_close is not None:
-            self.on_close(reason)
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close(reason)
 
     # --- within
 

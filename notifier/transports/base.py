@@ -38,10 +38,15 @@ class Query:
         """
         Read a query string; a bad escape stays as it is.
         """
-        pairs = (pair.partition("=") for pair in text.split("&") if pair)
-        if "%" in text or "+" in text:
-            return cls([(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs])
-        return cls([(name, value) for name, _, value in pairs])
+        is_escaped = "%" in text or "+" in text
+        pairs = []
+        for pair in text.split("&"):
+            name, _, value = pair.partition("=")
+            if is_escaped:
+                name, value = unquote_plus(name), unquote_plus(value)
+            if pair:
+                pairs.append((name, value))
+        return cls(pairs)
 
     def all(self, name: str) -> list[str]:
         """

@@ -41,8 +41,10 @@ def user_token(request: Request) -> str | None:
     for name in subprotocols(request):
         if name.startswith(_BEARER):
             return _decode_bearer(name.removeprefix(_BEARER))
-    in_query = (token for token in request.query.all("token") if not is_session_token(token))
-    return next(in_query, None)
+    for key, value in request.query.pairs:
+        if key == "token" and not is_session_token(value):
+            return value
+    return None
 
 
 def subprotocols(request: Request) -> list[str]:

@@ -223,6 +223,7 @@ class FrontProtocol(asyncio.Protocol):
         self._let_go()
         if self._waiting is not None:
             self._waiting.abandon()
+            self._waiting = None  # it holds on to us
         if isinstance(self._post, Posting):
             self._post.abandon()
         if self._task is not None:

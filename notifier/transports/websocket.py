@@ -88,6 +88,7 @@ class Connection:
         """
         self.server.endpoint.deadlines.forget(self)
         self.mailbox.listen(None)
+        self.on_wake = _sleep_on  # lets go of the door
         self.server.close(CLIENT_CLOSED)
 
     # --- for the wheel
@@ -173,6 +174,12 @@ class WebSocket:
         Choose the sub-protocol: `phoenix`, if the client offers it.
         """
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols(request) else None
+
+
+def _sleep_on() -> None:
+    """
+    Wake nobody: the connection is gone.
+    """
 
 
 def close_reason(reason: Reason) -> bytes:

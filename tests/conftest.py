@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,8 +18,21 @@ def require(program: str) -> str:
     """
     path = shutil.which(program)
     if path is None:
-        missing = f"{program} is not installed: scripts/install-tools tells how"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        _missing(program)
     return path
+
+
+def require_node_modules(package: str) -> None:
+    """
+    Make sure of a package that `tests/js/package.json` names, as `require` does of a program.
+    """
+    require("node")
+    if not (Path(__file__).parent / "js" / "node_modules" / package).is_dir():
+        _missing(package)
+
+
+def _missing(what: str) -> NoReturn:
+    missing = f"{what} is not installed: scripts/install-tools tells how"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)

@@ -376,7 +376,8 @@ class FrontProtocol(asyncio.Protocol):
             await asyncio.sleep(serves.mount.refusal_delay_s(request))
             outcome = serves.refused(refusal, request)
         except Exception:
-            self._fail()
+            logger.exception("a request failed")
+            self.abort()
             return
         self._task = None
         self._finish(outcome)
@@ -433,7 +434,8 @@ class FrontProtocol(asyncio.Protocol):
             self._write(serves.refused(refusal))
             return
         except Exception:
-            self._fail()
+            logger.exception("a request failed")
+            self.abort()
             return
         self._task = None
         self._let_go()
@@ -449,10 +451,6 @@ class FrontProtocol(asyncio.Protocol):
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         self._state = _BUSY
         self._task = asyncio.get_running_loop().create_task(work)
-
-    def _fail(self) -> None:
-        logger.exception("a request failed")
-        self._transport.abort()
 
     def _linger(self) -> None:
         """

@@ -21,7 +21,7 @@ from replay import Clock
 import notifier
 from notifier import Channel, Limits, Notifier, Ok, Socket, handle_in
 from notifier.transports import front as front_module
-from notifier.transports.front import BODY_TIMEOUT_S, HEAD_TIMEOUT_S, KEEP_ALIVE_S
+from notifier.transports.front_protocol import BODY_TIMEOUT_S, HEAD_TIMEOUT_S, KEEP_ALIVE_S
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 PATIENCE_S = 15

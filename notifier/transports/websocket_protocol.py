@@ -118,17 +118,15 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         Write what waits, while the socket takes it; called by the connection.
         """
-        if self._is_paused or self._is_closing:
+        if self._is_closing:
             return
         connection, mailbox = self._connection, self._connection.mailbox
-        while frames := mailbox.take(WRITE_BUFFER_BYTES):
+        while not self._is_paused and (frames := mailbox.take(WRITE_BUFFER_BYTES)):
             if len(frames) == 1:
                 self.transport.write(frames[0].websocket)
             else:
                 self.transport.write(b"".join([frame.websocket for frame in frames]))
-            if self._is_paused:
-                return
-        if connection.is_ping_due:
+        if connection.is_ping_due and not self._is_paused:
             connection.is_ping_due = False
             self.transport.write(frame_bytes(PING, b""))
         if mailbox.end is not None:

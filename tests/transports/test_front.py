@@ -114,7 +114,7 @@ class Peer:
 async def world(door: str = "front") -> AsyncIterator[World]:
     clock = Clock()
     app = web.Application()
-    limits = Limits(max_message_bytes=MAX_BYTES)
+    limits = Limits(max_message_bytes=MAX_BYTES, max_mailbox_bytes=400_000)
     server = notifier.setup(app, RoomSocket, keys=["k"], limits=limits, now=clock)
 
     async def elsewhere(request: web.Request) -> web.Response:
@@ -545,6 +545,49 @@ def test_messages_are_on_time_while_connections_flood_in(play) -> None:
         await w.server.broadcast("room:a", "news", {"n": 1})
         assert await peer.answer() == 200
         assert peer.json["messages"] == ['[null,null,"room:a","news",{"n":1}]']
+
+    play(test)
+
+
+def test_client_that_does_not_read_is_let_go(play) -> None:
+    """
+    Its session ends as a slow consumer and its connection is cut; the others get everything.
+    """
+
+    async def test(w: World) -> None:
+        reader = await w.connect()
+        await reader.ask(OPEN)
+        token = token_of(reader)
+        await reader.ask(post(token, JOIN))
+        await reader.ask(get(token))
+        token = token_of(reader)
+        slow = await w.connect()
+        slow.send(
+            "GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await slow.reader.readuntil(b"\r\n\r\n")
+        slow.send(bytes((0x81, 0x80 | len(JOIN), 0, 0, 0, 0)) + JOIN.encode())
+        await w.settle()
+        slow.writer.transport.pause_reading()
+        sent = 0
+        while w.server.endpoint.count("websocket"):
+            sent += 1
+            assert sent < 2_000
+            receipt = await w.server.broadcast("room:a", "big", {"n": sent, "x": "x" * 40_000})
+            assert receipt.reached >= 1
+            assert await reader.ask(get(token)) == 200
+            (message,) = reader.json["messages"]
+            assert json.loads(message)[4]["n"] == sent
+            token = token_of(reader)
+        assert w.server.endpoint.count() == 1
+        slow.writer.transport.resume_reading()
+        tail = b""
+        while b"mailbox holds" not in tail:  # the reason in the close frame
+            came = await slow.reader.read(65_536)
+            assert came
+            tail = tail[-100:] + came
 
     play(test)
 

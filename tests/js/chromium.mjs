@@ -1,0 +1,132 @@
+// Drives Chromium through a scenario, and prints what its pages show, one JSON line a step.
+//
+// The one argument is JSON: executable, scenario, screenshots (a folder, or nothing),
+// pages (a URL for each customer by name), and for the operator: backoffice, name, password.
+
+import { chromium } from "playwright-core"
+
+const PATIENCE_MS = 10_000
+const given = JSON.parse(process.argv[2])
+const browser = await chromium.launch({
+  executablePath: given.executable,
+  args: [
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-quic",
+  ],
+})
+
+const say = line => process.stdout.write(JSON.stringify(line) + "\n")
+
+async function visit(url, options) {
+  const context = await browser.newContext({ viewport: { width: 800, height: 800 }, ...options })
+  context.setDefaultTimeout(PATIENCE_MS)
+  const page = await context.newPage()
+  await page.goto(url)
+  return page
+}
+
+// Every customer's page, once it says that it has joined.
+async function customers() {
+  const pages = {}
+  for (const [name, url] of Object.entries(given.pages)) {
+    pages[name] = await visit(url)
+    await settled(pages[name], "joined")
+  }
+  return pages
+}
+
+const settled = (page, state) => page.locator("#state", { hasText: state }).waitFor()
+const notices = page => page.locator("#notices li span").allTextContents()
+const arrived = (page, text) => page.locator("#notices li span", { hasText: text }).first().waitFor()
+
+async function report(step, pages, operator) {
+  const shown = {}
+  for (const [name, page] of Object.entries(pages)) {
+    shown[name] = { state: await page.locator("#state").textContent(), notices: await notices(page) }
+  }
+  const outcome = operator && await operator.getByRole("status").locator("strong").textContent()
+  say({ step, outcome, shown })
+  if (!given.screenshots) return
+  for (const [name, page] of Object.entries({ ...pages, ...(operator && { operator }) })) {
+    await page.screenshot({ path: `${given.screenshots}/${step.replaceAll(" ", "-")}-${name}.png` })
+  }
+}
+
+async function signIn() {
+  const operator = await visit(given.backoffice, { javaScriptEnabled: false })
+  await operator.getByLabel("Name").fill(given.name)
+  await operator.getByLabel("Password").fill(given.password)
+  await operator.getByRole("button", { name: "Sign in" }).click()
+  await operator.getByRole("heading", { name: "Send a message" }).waitFor()
+  return operator
+}
+
+// Press a button, and wait for the page that tells the outcome: its address is another each time.
+async function press(operator, name) {
+  const before = operator.url()
+  await operator.getByRole("button", { name }).click()
+  await operator.waitForURL(url => url.href !== before)
+  await operator.getByRole("status").waitFor()
+}
+
+async function send(operator, text, user) {
+  await operator.getByLabel(user ? "One user" : "Everyone").check()
+  if (user) await operator.locator("#user").fill(user)
+  await operator.getByRole("textbox", { name: "Message" }).fill(text)
+  await press(operator, "Send")
+}
+
+async function throwOut(operator, user) {
+  await operator.locator("#out").fill(user)
+  await press(operator, "Throw out")
+}
+
+const scenarios = {
+  async notices() {
+    const pages = await customers()
+    const { ann, bob } = pages
+    const operator = await signIn()
+
+    await send(operator, "To <b>all</b>: šž☃")
+    await Promise.all([arrived(ann, "To <b>all</b>"), arrived(bob, "To <b>all</b>")])
+    await report("to all", pages, operator)
+
+    await send(operator, "To Ann", "ann")
+    await arrived(ann, "To Ann")
+    await report("to one", pages, operator)
+
+    await throwOut(operator, "ann")
+    await settled(ann, "ended")
+    await report("one thrown out", pages, operator)
+
+    await send(operator, "To who is left")
+    await arrived(bob, "To who is left")
+    await report("to who is left", pages, operator)
+
+    await throwOut(operator, "bob")
+    await settled(bob, "ended")
+    await report("both thrown out", pages, operator)
+
+    await send(operator, "To nobody")
+    await report("to nobody", pages, operator)
+  },
+
+  async joined() {
+    await report("joined", await customers())
+  },
+
+  async refused() {
+    const page = await visit(given.pages.ann)
+    await settled(page, "ended")
+    await report("refused", { ann: page })
+  },
+}
+
+try {
+  await scenarios[given.scenario]()
+} catch (error) {
+  say({ error: String(error) })
+  process.exitCode = 1
+} finally {
+  await browser.close()
+}

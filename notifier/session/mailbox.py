@@ -276,7 +276,8 @@ class Mailbox:
             return
         self._waiting = (*self._waiting, older)
         if len(self._waiting) > MAX_WAITING_POLLS:
-            self._make_ready(self._waiting[0])
+            oldest, self._waiting = self._waiting[0], self._waiting[1:]
+            self._make_ready(oldest)
 
     def _make_ready(self, poll: Poll) -> None:
         if poll.state is PARKED:

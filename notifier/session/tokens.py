@@ -33,7 +33,7 @@ from itsdangerous import (
 )
 from itsdangerous.signer import SigningAlgorithm
 
-from notifier.errors import TokenError
+from notifier.errors import TokenError, describe
 from notifier.protocol.reasons import TOKEN_EXPIRED, TOKEN_INVALID
 
 SESSION_PREFIX: Final = "nts_"
@@ -150,8 +150,9 @@ class Tokens:
         """
         Make a user token, good for `max_age` seconds (default: the config's).
         """
-        if not user.id:
-            raise ValueError("expected a user id, got an empty string")
+        if not isinstance(user.id, str) or not user.id:
+            got = describe(user.id)
+            raise ValueError(f"expected a user id that is a string and not empty, got {got}")
         if user.role not in ROLES:
             raise ValueError(f"expected a role of {', '.join(ROLES)}, got {user.role!r}")
         claims: dict[str, Any] = {"id": user.id, "role": user.role}
@@ -201,7 +202,7 @@ class Tokens:
         """
         try:
             Signer.unsign(self._session, signed.removeprefix(SESSION_PREFIX))
-        except BadData:
+        except (BadData, ValueError):  # ValueError: half a surrogate pair, which a header may hold
             return False
         return True
 

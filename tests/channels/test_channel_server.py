@@ -1,0 +1,563 @@
+"""
+How a channel is run: in order, beside the others, and without harm to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from notifier import Channel, ConnectInfo, Error, Limits, Ok, Socket, handle_in, handle_out
+from notifier.channels import Endpoint, SocketServer
+from notifier.engine import MemoryEngine
+from notifier.protocol import Message
+from notifier.protocol.reasons import CLIENT_CLOSED
+from notifier.session import Tokens
+
+PATIENCE_S = 10
+INFO = ConnectInfo("websocket", "127.0.0.1", None, {})
+
+
+class Client:
+    """
+    One connected client without a transport: what it is sent, decoded.
+    """
+
+    def __init__(self, server: SocketServer) -> None:
+        self.server = server
+        self.refs = 0
+        self.waiting: list[list[Any]] = []
+
+    def send(
+        self, topic: str, event: str, payload: object = None, *, join_ref: str | None = "1"
+    ) -> str:
+        self.refs += 1
+        ref = str(self.refs)
+        join_ref = ref if event == "phx_join" else join_ref
+        self.server.receive(
+            Message(join_ref, ref, topic, event, {} if payload is None else payload)
+        )
+        return ref
+
+    async def receive(self) -> list[Any]:
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.waiting:
+                frames = self.server.session.mailbox.take(1_000_000)
+                self.waiting += [json.loads(frame.text) for frame in frames]
+                await asyncio.sleep(0)
+        return self.waiting.pop(0)
+
+    async def join(self, topic: str) -> object:
+        ref = self.send(topic, "phx_join")
+        reply = await self.receive()
+        assert reply[:4] == [ref, ref, topic, "phx_reply"]
+        return reply[4]
+
+    async def ask(self, topic: str, event: str, payload: object = None) -> Any:
+        ref = self.send(topic, event, payload)
+        reply = await self.receive()
+        assert reply[1:4] == [ref, topic, "phx_reply"]
+        return reply[4]
+
+    async def nothing_more(self) -> None:
+        """
+        Make sure that nothing was sent that is not read.
+        """
+        for _ in range(10):
+            await asyncio.sleep(0)
+        ref = self.send("phoenix", "heartbeat", join_ref=None)
+        assert (await self.receive())[1] == ref
+
+
+Connect = Callable[..., Any]
+
+
+@asynccontextmanager
+async def connected(
+    limits: Limits | None = None, **channels: type[Channel]
+) -> AsyncIterator[Connect]:
+    """
+    Give a function that connects a client to a socket with these channels, by their topics.
+    """
+
+    class OneSocket(Socket):
+        pass
+
+    OneSocket.channels = channels
+    tokens = Tokens(["k"], time.time, 60)
+    endpoint = Endpoint(MemoryEngine(time.time), tokens, limits or Limits())
+    endpoint.serve(OneSocket)
+
+    async def connect() -> Client:
+        return Client(await endpoint.open(OneSocket, "2.0.0", {}, INFO))
+
+    connect.endpoint = endpoint
+    yield connect
+    await endpoint.shutdown()
+    assert endpoint.count() == 0
+    assert endpoint.pubsub._topics == {}
+    assert not endpoint._tasks
+
+
+class Gate(Channel):
+    """
+    Holds each `wait` until it is let go on.
+    """
+
+    gates: list[asyncio.Event]
+    ended: list[str]
+
+    @handle_in("wait")
+    async def wait(self, payload):
+        gate = asyncio.Event()
+        self.gates.append(gate)
+        await gate.wait()
+        return Ok(payload)
+
+    @handle_in("ping")
+    async def ping(self, payload):
+        return Ok(payload)
+
+    async def terminate(self, reason):
+        self.ended.append(reason)
+
+
+@pytest.fixture
+def gate() -> type[Gate]:
+    return type("OneGate", (Gate,), {"gates": [], "ended": []})
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():
+            await asyncio.sleep(0)
+
+
+async def test_messages_of_a_channel_are_handled_in_order(gate) -> None:
+    """
+    The second waits for the first, however long that takes.
+    """
+    async with connected(a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "wait", {"n": 1})
+        client.send("a", "ping", {"n": 2})
+        await until(lambda: gate.gates)
+        await client.nothing_more()
+        gate.gates[0].set()
+        assert [(await client.receive())[4]["response"]["n"] for _ in range(2)] == [1, 2]
+
+
+async def test_channels_run_beside_each_other(gate) -> None:
+    """
+    One that awaits long holds up nobody: not another channel, not another client.
+    """
+    async with connected(a=gate, b=gate) as connect:
+        client, other = await connect(), await connect()
+        await client.join("a")
+        client.send("a", "wait")
+        await until(lambda: gate.gates)
+        assert await client.join("b") == {"status": "ok", "response": {}}
+        await other.join("a")
+        assert (await other.ask("a", "ping", {"n": 1}))["response"] == {"n": 1}
+
+
+class Crashes(Channel):
+    """
+    Raises where it is told to.
+    """
+
+    async def join(self, payload):
+        if payload.get("raise"):
+            raise RuntimeError("a secret of the author's")
+
+    @handle_in("boom")
+    async def boom(self, payload):
+        raise RuntimeError("a secret of the author's")
+
+    @handle_in("ping")
+    async def ping(self, payload):
+        return Ok(payload)
+
+    async def terminate(self, reason):
+        if reason == "left":
+            raise RuntimeError("a secret of the author's")
+
+
+async def test_channel_that_raises_takes_down_only_itself(caplog) -> None:
+    """
+    The client is told phx_error and nothing of the cause; its other channel lives, it may rejoin.
+    """
+    async with connected(a=Crashes, b=Crashes) as connect:
+        client = await connect()
+        await client.join("a")
+        await client.join("b")
+        client.send("a", "boom", join_ref=None)
+        told = await client.receive()
+        assert told == ["1", "1", "a", "phx_error", {"reason": "channel_crash"}]
+        client.send("b", "ping", {"n": 1}, join_ref=None)
+        assert (await client.receive())[4] == {"status": "ok", "response": {"n": 1}}
+        assert await client.join("a") == {"status": "ok", "response": {}}
+    assert "channel Crashes crashed" in caplog.text
+
+
+async def test_join_that_raises_is_an_error_reply(caplog) -> None:
+    """
+    The reason is Phoenix's; the cause is in the log alone.
+    """
+    async with connected(a=Crashes) as connect:
+        client = await connect()
+        client.send("a", "phx_join", {"raise": True})
+        reply = await client.receive()
+        assert reply[4] == {"status": "error", "response": {"reason": "join crashed"}}
+        assert await client.join("a") == {"status": "ok", "response": {}}
+    assert "crashed in join" in caplog.text
+
+
+async def test_leave_ends_when_terminate_raises(caplog) -> None:
+    """
+    An error while cleaning up is logged, and the channel is closed all the same.
+    """
+    async with connected(a=Crashes) as connect:
+        client = await connect()
+        await client.join("a")
+        assert await client.ask("a", "phx_leave") == {"status": "ok", "response": {}}
+        assert (await client.receive())[3] == "phx_close"
+    assert "crashed in terminate" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["leave", "close", "replace"])
+async def test_terminate_is_told_why(gate, how: str) -> None:
+    """
+    Once, when a joined channel ends.
+    """
+    async with connected(a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        if how == "leave":
+            client.send("a", "phx_leave")
+        elif how == "replace":
+            await client.join("a")
+            assert (await client.receive())[:4] == ["1", "1", "a", "phx_close"]
+        else:
+            client.server.close(CLIENT_CLOSED)
+        await until(lambda: gate.ended)
+        assert gate.ended == {"leave": ["left"], "close": ["closed"], "replace": ["replaced"]}[how]
+
+
+async def test_join_under_way_is_cancelled_when_its_client_goes() -> None:
+    """
+    Nobody waits for that answer any more.
+    """
+    cancelled = []
+
+    class Slow(Channel):
+        async def join(self, payload):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.append(self.topic)
+                raise
+
+    async with connected(a=Slow) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        await asyncio.sleep(0)
+        client.server.close(CLIENT_CLOSED)
+        await until(lambda: cancelled)
+
+
+async def test_rejoin_takes_over_from_a_join_that_hangs() -> None:
+    """
+    phoenix.js joins anew when an answer takes too long; the old join is given up.
+    """
+    hanging = [True]
+
+    class Slow(Channel):
+        async def join(self, payload):
+            if hanging.pop():
+                await asyncio.Event().wait()
+            return Ok({"second": True})
+
+    hanging[:] = [False, True]
+    async with connected(a=Slow) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        await asyncio.sleep(0)
+        ref = client.send("a", "phx_join")
+        reply = await client.receive()
+        assert (reply[1], reply[4]["response"]) == (ref, {"second": True})
+        await client.nothing_more()
+
+
+async def test_handler_that_does_not_end_is_cancelled_when_replaced(gate) -> None:
+    """
+    It is given some time, and then the new join goes on.
+    """
+    async with connected(Limits(channel_stop_timeout_ms=20), a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "wait")
+        await until(lambda: gate.gates)
+        assert await client.join("a") == {"status": "ok", "response": {}}
+        assert (await client.receive())[3] == "phx_close"
+        assert gate.ended == ["replaced"]
+
+
+async def test_message_gets_an_error_when_too_many_wait(gate) -> None:
+    """
+    The queue of a channel is bounded, and who is over the bound is told.
+    """
+    async with connected(Limits(max_channel_messages=3), a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "wait")
+        await until(lambda: gate.gates)
+        refs = [client.send("a", "ping", {"n": n}) for n in range(4)]
+        busy = await client.receive()
+        assert (busy[1], busy[4]) == (
+            refs[3],
+            {"status": "error", "response": {"reason": "channel busy"}},
+        )
+        gate.gates[0].set()
+        assert [(await client.receive())[4]["status"] for _ in range(4)] == ["ok"] * 4
+
+
+class Author(Channel):
+    """
+    Everything that an author may call.
+    """
+
+    async def join(self, payload):
+        self.send("after_join")
+
+    async def handle_info(self, message):
+        await self.push(message, {"topic": self.topic})
+
+    @handle_in("all")
+    async def to_all(self, payload):
+        receipt = await self.broadcast("news", payload)
+        return Ok({"reached": receipt.reached})
+
+    @handle_in("others")
+    async def to_others(self, payload):
+        await self.broadcast_from("news", payload)
+
+    @handle_in("later")
+    async def later(self, payload):
+        ref = self.socket_ref()
+        asyncio.get_running_loop().call_soon(self.send, ("reply", ref))
+
+    @handle_in("refused")
+    async def refused(self, payload):
+        return Error("not today")
+
+    @handle_in("stop")
+    async def stop_here(self, payload):
+        await self.stop()
+        return Ok()
+
+
+class Later(Author):
+    async def handle_info(self, message):
+        match message:
+            case ("reply", ref):
+                await self.reply(ref, Ok({"late": True}))
+
+    @handle_out("news")
+    async def filter(self, payload):
+        if payload.get("public"):
+            await self.push("news", {**payload, "seen": True})
+
+
+async def test_author_pushes_after_the_join() -> None:
+    """
+    A message to itself is handled after the join's reply.
+    """
+    async with connected(a=Author) as connect:
+        client = await connect()
+        await client.join("a")
+        assert await client.receive() == ["1", None, "a", "after_join", {"topic": "a"}]
+
+
+async def test_broadcast_reaches_everyone_and_broadcast_from_the_others() -> None:
+    """
+    Each on the topic once; the sender too, or not.
+    """
+    async with connected(a=Author) as connect:
+        one, two = await connect(), await connect()
+        for client in (one, two):
+            await client.join("a")
+            await client.receive()
+        one.send("a", "all", {"n": 1})
+        assert await one.receive() == [None, None, "a", "news", {"n": 1}]
+        assert (await one.receive())[4]["response"] == {"reached": 2}
+        assert await two.receive() == [None, None, "a", "news", {"n": 1}]
+        one.send("a", "others", {"n": 2})
+        assert await two.receive() == [None, None, "a", "news", {"n": 2}]
+        await one.nothing_more()
+
+
+async def test_handle_out_decides_what_goes_to_its_client() -> None:
+    """
+    What it does not push is not sent, and others notice nothing of it.
+    """
+    async with connected(a=Later) as connect:
+        client = await connect()
+        await client.join("a")
+        endpoint = connect.endpoint
+        await endpoint.broadcast("a", "news", {"n": 1})
+        await endpoint.broadcast("a", "news", {"n": 2, "public": True})
+        assert await client.receive() == [
+            "1",
+            None,
+            "a",
+            "news",
+            {"n": 2, "public": True, "seen": True},
+        ]
+        await client.nothing_more()
+
+
+async def test_reply_may_come_later() -> None:
+    """
+    A message is answered from anywhere, by the name that its handler took of it.
+    """
+    async with connected(a=Later) as connect:
+        client = await connect()
+        await client.join("a")
+        assert await client.ask("a", "later") == {"status": "ok", "response": {"late": True}}
+        assert (await client.ask("a", "refused"))["response"] == {"reason": "not today"}
+
+
+async def test_stop_ends_the_channel_after_its_reply() -> None:
+    """
+    First the reply, then the close, and then the topic is not joined.
+    """
+    async with connected(a=Author) as connect:
+        client = await connect()
+        await client.join("a")
+        await client.receive()
+        assert (await client.ask("a", "stop"))["status"] == "ok"
+        assert (await client.receive())[3] == "phx_close"
+        assert (await client.ask("a", "all"))["response"] == {"reason": "unmatched topic"}
+
+
+SECRET = "a payload that nobody may read"
+
+MISTAKES: dict[str, tuple[str, str]] = {
+    "returns_dict": (
+        "must return None, Ok(response) or Error(reason or response)",
+        "got an object",
+    ),
+    "returns_number": (
+        "must return None, Ok(response) or Error(reason or response)",
+        "got a number",
+    ),
+    "no_such_event": ("no handle_in for an event of the client's; there are:", ""),
+    "unserialisable": ("not JSON serializable", ""),
+    "bad_reply": ("reply needs what socket_ref() gave", "got str"),
+    "reply_none": ("reply needs Ok(response) or Error(reason or response)", "got None"),
+    "reply_dict": ("must return None, Ok(response) or Error", "got an object"),
+    "no_info": ("has no handle_info", ""),
+}
+
+
+class Mistaken(Channel):
+    @handle_in("returns_dict")
+    async def returns_dict(self, payload):
+        return {"secret": SECRET}
+
+    @handle_in("returns_number")
+    async def returns_number(self, payload):
+        return 42
+
+    @handle_in("unserialisable")
+    async def unserialisable(self, payload):
+        return Ok({"a": object()})
+
+    @handle_in("bad_reply")
+    async def bad_reply(self, payload):
+        await self.reply("1", Ok())
+
+    @handle_in("reply_none")
+    async def reply_none(self, payload):
+        await self.reply(self.socket_ref(), None)
+
+    @handle_in("reply_dict")
+    async def reply_dict(self, payload):
+        await self.reply(self.socket_ref(), {"secret": SECRET})
+
+    @handle_in("no_info")
+    async def no_info(self, payload):
+        self.send("hello")
+
+
+@pytest.mark.parametrize("event", MISTAKES)
+async def test_author_is_told_what_was_expected_and_got(event: str, caplog) -> None:
+    """
+    The log has the allowed forms and what was got, but nothing of a payload; the client a crash.
+    """
+    async with connected(a=Mistaken) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", event, {"secret": SECRET})
+        assert (await client.receive())[3:] == ["phx_error", {"reason": "channel_crash"}]
+    expected, got = MISTAKES[event]
+    assert expected in caplog.text
+    assert got in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize("verb", ["push", "broadcast"])
+async def test_author_is_told_when_it_pushes_before_the_join(verb: str, caplog) -> None:
+    """
+    The way to do it stands in the message.
+    """
+
+    class Early(Channel):
+        async def join(self, payload):
+            await getattr(self, verb)("news", {})
+
+    async with connected(a=Early) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        assert (await client.receive())[4]["response"] == {"reason": "join crashed"}
+    assert f"cannot {verb} before the join is answered: self.send(...)" in caplog.text
+
+
+async def test_slow_channel_ends_its_session_when_broadcasts_pile_up(gate) -> None:
+    """
+    Nothing is skipped in silence: the client comes back and recovers.
+    """
+
+    class Slow(gate):
+        @handle_out("news")
+        async def hold(self, payload):
+            await asyncio.Event().wait()
+
+    async with connected(
+        Limits(max_channel_messages=5, channel_stop_timeout_ms=20), a=Slow, b=Author
+    ) as connect:
+        slow, other = await connect(), await connect()
+        await slow.join("a")
+        await other.join("b")
+        for _ in range(8):
+            await connect.endpoint.broadcast("a", "news", {})
+            await asyncio.sleep(0)
+        assert slow.server.session.end is not None
+        assert slow.server.session.end.code == "slow_consumer"
+        assert other.server.session.end is None
+
+
+def test_logger_is_quiet_by_itself() -> None:
+    """
+    The library sets up no handler of its own.
+    """
+    assert logging.getLogger("notifier").handlers == []

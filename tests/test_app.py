@@ -1,0 +1,218 @@
+"""
+Putting the parts together: into an application of one's own, and into the server.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from aiohttp import ClientSession, web
+from doors import DOORS, serving
+
+import notifier
+from notifier import Notifier, Receipt, Socket, User, UserSocket
+from notifier.app import build
+from notifier.config import load_config
+from notifier.errors import ConfigError
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[ClientSession]:
+    async with ClientSession() as session:
+        yield session
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_notices_live_in_an_application_of_ones_own(http: ClientSession, door: str) -> None:
+    """
+    Its own routes go on as before; the socket paths are beside them.
+    """
+    module = example("embed")
+    async with serving(door, module.app, module.notices) as port:
+        base = f"http://127.0.0.1:{port}"
+        token = (await (await http.get(f"{base}/token/ann")).json())["token"]
+        query = {"token": token, "join": "user:ann", "vsn": "2.0.0"}
+        joined = await (await http.get(f"{base}/socket/longpoll", params=query)).json()
+        reminded = await (await http.post(f"{base}/remind/ann")).json()
+        assert reminded["reached"] == 1
+        query = {"token": joined["token"]}
+        got = await (await http.get(f"{base}/socket/longpoll", params=query)).json()
+        assert reminded["id"] in got["messages"][0]
+        assert "your parcel left" in got["messages"][0]
+
+
+async def test_chat_example_is_short_and_works(http: ClientSession) -> None:
+    """
+    A whole application in under 40 lines.
+    """
+    assert len((EXAMPLES / "chat.py").read_text().splitlines()) < 40
+    app = web.Application()
+    chat = notifier.setup(app, example("chat").ChatSocket, keys=["k"])
+    async with serving("front", app, chat) as port:
+        url = f"http://127.0.0.1:{port}/socket/longpoll?vsn=2.0.0&join=room:lobby"
+        refused = await (await http.get(url)).json()
+        assert (refused["status"], refused["reason"]) == (403, "name_missing")
+        joined = await (await http.get(f"{url}&name=ann")).json()
+        assert '"status":"ok"' in joined["messages"][0]
+
+
+async def test_health_tells_how_many_there_are(http: ClientSession, tmp_path: Path) -> None:
+    """
+    Sessions by transport, refusals by reason, and 503 once it goes down.
+    """
+    served = Notifier()
+    app = build(served, load_config({"data_dir": str(tmp_path)}, {}, None), ["k"])
+    async with serving("front", app, served) as port:
+        base = f"http://127.0.0.1:{port}"
+        token = served.endpoint.tokens.sign_user(User("ann"))
+        await (await http.get(f"{base}/socket/longpoll", params={"token": token})).read()
+        await (await http.get(f"{base}/socket/longpoll")).read()
+        async with http.get(f"{base}/health") as response:
+            assert response.status == 200
+            assert await response.json() == {
+                "status": "ok",
+                "sessions": {"longpoll": 1, "websocket": 0},
+                "refused": {"token_missing": 1},
+            }
+        await served.endpoint.shutdown()
+        async with http.get(f"{base}/health") as response:
+            assert (response.status, (await response.json())["status"]) == (503, "down")
+
+
+async def test_back_office_is_served_beside_the_sockets(
+    http: ClientSession, tmp_path: Path
+) -> None:
+    """
+    Through the front, which hands it over.
+    """
+    served = Notifier()
+    app = build(served, load_config({"data_dir": str(tmp_path)}, {}, None), ["k"])
+    async with serving("front", app, served) as port:
+        response = await http.get(f"http://127.0.0.1:{port}/backoffice")
+        assert response.status == 200
+        assert "Sign in" in await response.text()
+
+
+async def test_broadcast_goes_through_the_notifier(http: ClientSession) -> None:
+    """
+    An application of one's own sends without knowing the endpoint.
+    """
+    app = web.Application()
+    server = notifier.setup(app, UserSocket, keys=["k"])
+    async with serving("front", app, server):
+        receipt = await server.broadcast("room:lobby", "new_msg", {"body": "hi"})
+        assert receipt == Receipt(receipt.id, 0)
+        assert receipt.id is not None
+        with pytest.raises(TypeError):
+            await server.broadcast("room:lobby", "new_msg", {"body": object()})
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Notifier(object), "Notifier needs a subclass of Socket"),
+        (lambda: Notifier(path="socket"), "a path begins with / and does not end so"),
+        (lambda: Notifier(path="/socket/"), "a path begins with / and does not end so"),
+        (lambda: Notifier().endpoint, "call setup(app, …) first"),
+        (lambda: notifier.setup(web.Application(), keys=[]), "expected one secret key or more"),
+        (
+            lambda: notifier.setup(web.Application(), keys=["k"], check_origin=["a.example"]),
+            "expected origins such as https://a.example",
+        ),
+        (
+            lambda: notifier.setup(web.Application(), keys=["k"], trusted_proxies=["nowhere"]),
+            "expected addresses or networks such as 10.0.0.0/8",
+        ),
+        (
+            lambda: notifier.setup(
+                web.Application(), type("S", (Socket,), {"channels": {"a*b": object}}), keys=["k"]
+            ),
+            "a topic pattern is exact ('room:lobby') or ends in * ('room:*'), got 'a*b'",
+        ),
+        (
+            lambda: notifier.setup(
+                web.Application(), type("S", (Socket,), {"channels": {"a": object}}), keys=["k"]
+            ),
+            "the pattern 'a' needs a Channel class",
+        ),
+        (
+            lambda: notifier.setup(
+                web.Application(), type("S", (Socket,), {"channels": [1]}), keys=["k"]
+            ),
+            "channels must be a mapping of topic pattern to Channel class, got list",
+        ),
+        (lambda: notifier.handle_in(), "name the events that are handled"),
+        (lambda: notifier.handle_in(print), "name the events that are handled"),
+    ],
+)
+def test_mistake_is_told_with_what_was_expected(make, told: str) -> None:
+    """
+    A wrong part is refused when it is put in, not when the first client comes.
+    """
+    with pytest.raises((TypeError, ValueError, RuntimeError, ConfigError)) as raised:
+        make()
+    assert told in str(raised.value)
+
+
+async def test_log_holds_no_token_and_no_payload(http: ClientSession, caplog) -> None:
+    """
+    Whatever goes right or wrong.
+    """
+    caplog.set_level(logging.DEBUG)
+    app = web.Application()
+    server = notifier.setup(app, keys=["k"])
+    async with serving("front", app, server) as port:
+        url = f"http://127.0.0.1:{port}/socket/longpoll"
+        user = server.endpoint.tokens.sign_user(User("ann"))
+        joined = await (await http.get(url, params={"token": user, "join": "room:lobby"})).json()
+        token = joined["token"]
+        for body in (
+            '["1","1","room:lobby","new_msg",{"body":"SECRET"}]',
+            "SECRET",
+            '{"a":"SECRET"}',
+        ):
+            await (await http.post(url, params={"token": token}, data=body)).read()
+        await (await http.get(url, params={"token": "SECRET"})).read()
+        await (await http.get(url, params={"token": f"{token}SECRET"})).read()
+        await (await http.post(url + "?token=SECRET", data="x", chunked=True)).read()
+    for secret in ("SECRET", user, token.rpartition(".")[0]):
+        assert secret not in caplog.text
+
+
+def test_public_names_are_as_listed() -> None:
+    """
+    What `notifier` gives is a list that changes on purpose.
+    """
+    assert notifier.__all__ == [
+        "Channel",
+        "ConnectInfo",
+        "Endpoint",
+        "Error",
+        "Limits",
+        "Notifier",
+        "Ok",
+        "Receipt",
+        "Retention",
+        "Socket",
+        "User",
+        "UserSocket",
+        "handle_in",
+        "handle_out",
+        "setup",
+    ]

@@ -1,0 +1,176 @@
+"""
+The application that ships: who may join what, and who may send.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+from doors import serving
+
+import notifier
+from notifier import Notifier, User
+from notifier.notices import EVERYONE, send_notice, socket_id
+
+
+class Desk:
+    """
+    A server of the application that ships, and clients on long-polling.
+    """
+
+    def __init__(self, http: ClientSession, port: int, server: Notifier) -> None:
+        self.http = http
+        self.url = f"http://127.0.0.1:{port}/socket/longpoll"
+        self.server = server
+
+    def token(self, user: str, role: str = "customer") -> str:
+        return self.server.endpoint.tokens.sign_user(User(user, role))
+
+    async def get(self, **query: Any) -> dict[str, Any]:
+        query.setdefault("pretty", "1")
+        async with self.http.get(self.url, params=query) as response:
+            return await response.json()
+
+    async def joined(self, user: str, topic: str, role: str = "customer") -> tuple[str, Any]:
+        """
+        Connect and join; give the session token and the join's reply.
+        """
+        answer = await self.get(token=self.token(user, role), join=topic, vsn="2.0.0")
+        (reply,) = answer["messages"]
+        return answer["token"], reply[4]
+
+    async def push(self, token: str, topic: str, payload: object) -> Any:
+        message = ["1", "2", topic, "new_msg", payload]
+        async with self.http.post(self.url, params={"token": token}, json=message) as response:
+            assert (await response.json()) == {"status": 200}
+        return await self.get(token=token)
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    app = web.Application()
+    server = notifier.setup(app, keys=["k"])
+    async with serving("front", app, server) as port, ClientSession() as http:
+        yield Desk(http, port, server)
+
+
+OK = {"status": "ok", "response": {}}
+FORBIDDEN = {"status": "error", "response": {"reason": "forbidden"}}
+
+
+@pytest.mark.parametrize(
+    ("user", "role", "topic", "reply"),
+    [
+        ("alice", "customer", "room:lobby", OK),
+        ("alice", "customer", "room:other", OK),
+        ("alice", "customer", "user:alice", OK),
+        ("alice", "customer", "user:bob", FORBIDDEN),
+        ("alice", "customer", "user:", FORBIDDEN),
+        ("ada", "operator", "user:bob", OK),
+        ("ada", "operator", "room:lobby", OK),
+    ],
+)
+async def test_topics_let_in_whom_they_are_for(
+    desk: Desk, user: str, role: str, topic: str, reply: object
+) -> None:
+    """
+    A room lets in any user, a user's topic that user and operators.
+    """
+    assert (await desk.joined(user, topic, role))[1] == reply
+
+
+async def test_customer_may_not_send(desk: Desk) -> None:
+    """
+    Its message gets an error reply, and reaches nobody.
+    """
+    token, _ = await desk.joined("alice", "room:lobby")
+    answer = await desk.push(token, "room:lobby", {"body": "hi"})
+    assert [message[3:] for message in answer["messages"]] == [["phx_reply", FORBIDDEN]]
+
+
+async def test_operator_sends_a_notice(desk: Desk) -> None:
+    """
+    Everyone in the room gets it with an id that sorts, the sender and the time.
+    """
+    token, _ = await desk.joined("ada", "room:lobby", "operator")
+    other, _ = await desk.joined("alice", "room:lobby")
+    first = (await desk.push(token, "room:lobby", {"body": "one"}))["messages"][0]
+    assert first[:4] == [None, None, "room:lobby", "new_msg"]
+    notice = first[4]
+    assert (notice["body"], notice["from"]) == ("one", "ada")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", notice["at"])
+    assert set(notice) == {"id", "body", "from", "at"}
+    assert (await desk.get(token=other))["messages"] == [first]
+
+
+@pytest.mark.parametrize("payload", [{}, {"body": ""}, {"body": 5}, [], None, "hi"])
+async def test_notice_is_refused_when_it_has_no_body(desk: Desk, payload: object) -> None:
+    """
+    The reply says what was expected; the channel lives on.
+    """
+    token, _ = await desk.joined("ada", "room:lobby", "operator")
+    answer = await desk.push(token, "room:lobby", payload)
+    (reply,) = answer["messages"]
+    assert reply[4]["status"] == "error"
+    assert reply[4]["response"]["reason"] == "invalid payload"
+    assert (await desk.push(answer["token"], "room:lobby", {"body": "x"}))["messages"]
+
+
+async def test_receipt_counts_the_sessions_reached(desk: Desk) -> None:
+    """
+    Sessions that have joined, not users that exist.
+    """
+    for _ in range(2):
+        await desk.joined("alice", "user:alice")
+    await desk.joined("bob", "room:lobby")
+    endpoint = desk.server.endpoint
+    assert (await send_notice(endpoint, "user:alice", "hi", "ada")).reached == 2
+    assert (await send_notice(endpoint, EVERYONE, "hi", "ada")).reached == 1
+    assert (await send_notice(endpoint, "user:nobody", "hi", "ada")).reached == 0
+
+
+async def test_user_is_thrown_out(desk: Desk) -> None:
+    """
+    All its sessions end, each told why; others stay.
+    """
+    gone, _ = await desk.joined("alice", "room:lobby")
+    stays, _ = await desk.joined("bob", "room:lobby")
+    assert await desk.server.disconnect(socket_id("alice")) == 1
+    answer = await desk.get(token=gone)
+    assert (answer["status"], answer["reason"]) == (500, "disconnected")
+    await send_notice(desk.server.endpoint, EVERYONE, "hi", "ada")
+    assert (await desk.get(token=stays))["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [(None, "token_missing"), ("", "token_missing"), ("garbage", "token_invalid")],
+)
+async def test_door_stays_shut_without_a_good_token(
+    desk: Desk, token: str | None, reason: str
+) -> None:
+    """
+    The refusal says what is wrong and how to get a good one.
+    """
+    answer = await desk.get(**({} if token is None else {"token": token}))
+    assert (answer["status"], answer["reason"]) == (403, reason)
+    assert "notifier token" in answer["message"]
+
+
+async def test_door_stays_shut_when_the_token_has_expired(desk: Desk) -> None:
+    """
+    The refusal says since when.
+    """
+    tokens = desk.server.endpoint.tokens
+    tokens.clock, clock = (lambda: time.time() - 100), tokens.clock
+    token = notifier.setup(web.Application(), keys=["k"], clock=tokens.clock)
+    old = token.endpoint.tokens.sign_user(User("alice"), max_age=60)
+    tokens.clock = clock
+    answer = await desk.get(token=old)
+    assert (answer["status"], answer["reason"]) == (403, "token_expired")
+    assert re.fullmatch(r"the token expired (39|40|41) s ago", answer["message"])

@@ -4,7 +4,8 @@ Plays a recorded conversation against a server, and tells what it answered.
 A recording is a list of steps; `Player.play` yields, for each step that has an
 answer, what was recorded and what came, both masked of what varies: tokens,
 dates, and the texts that Notifier adds to a refusal. Time is the player's: what
-waited ten seconds in the recording waits for a tick of its clock here.
+waited ten seconds in the recording waits for a tick of its clock here, and an
+answer that waits for one only here or only there is a difference.
 """
 
 from __future__ import annotations
@@ -28,9 +29,25 @@ RECORDED_TOKEN = re.compile(r"SFMyNTY\.[A-Za-z0-9_.-]+")
 BEARER = re.compile(r"base64url\.bearer\.phx\.([A-Za-z0-9+/_-]+)")
 OPCODES = {"continuation": 0, "text": 1, "binary": 2, "close": 8, "ping": 9, "pong": 10}
 NAMES = {number: name for name, number in OPCODES.items()}
+PING = b"\x89"
 PATIENCE_S = 10.0
 WINDOW_S = 10.1
 """What an answer waits for that does not come by itself; with what the wheel may be late."""
+
+LONG_MS = 5_000
+"""
+What counts as waiting in the recording. Phoenix looks two seconds for a session that is dead;
+those are not compared.
+"""
+
+EARLY_S = 3.0
+"""How long before its time a frame that takes its time is looked for."""
+
+LARGE = 100_000
+"""Bytes of a body that the server does not read in one go."""
+
+PASSES = 50
+"""How often the server is given its turn before it is taken to have nothing to say."""
 
 WHEEL_S = 0.1
 """How late the server's wheel may notice that something is due."""
@@ -77,9 +94,18 @@ class Connection:
 
     def has_data(self) -> bool:
         """
-        Whether something has come that was not read yet.
+        Whether something has come that was not read yet, and is no ping.
         """
-        return bool(self.reader._buffer)  # type: ignore[attr-defined]  # a look, not a read
+        buffer: bytearray = self.reader._buffer  # type: ignore[attr-defined]  # a look, not a read
+        while buffer[:1] == PING and len(buffer) >= 2 + buffer[1]:
+            del buffer[: 2 + buffer[1]]
+        return bool(buffer)
+
+    def is_over(self) -> bool:
+        """
+        Whether the server has closed, and all that it sent was read.
+        """
+        return self.reader.at_eof() or self.reader.exception() is not None
 
     def send_request(
         self, method: str, target: str, headers: list[list[str]], body: bytes, version: str
@@ -200,10 +226,24 @@ class Player:
                 )
             elif answers:
                 yield group[0]["step"], *answers[0]
+        yield 0, [], await self._unread()
+
+    async def close(self) -> None:
+        """
+        Close every connection.
+        """
         for connection in self._opened:
             connection.writer.close()
             with suppress(ConnectionError):
                 await connection.writer.wait_closed()
+
+    async def _unread(self) -> list[Step]:
+        """
+        Read what the server sent beyond the recording.
+        """
+        await self.settle()
+        left = [one for one in self._websockets.values() if one.has_data()]
+        return [_masked_frame(await one.read_frame()) for one in left]
 
     def _groups(self, steps: list[Step]) -> list[list[Step]]:
         """
@@ -234,6 +274,16 @@ class Player:
             for _ in range(10):
                 await asyncio.sleep(0)
 
+    async def _settle_for(self, connection: Connection, passes: int) -> bool:
+        """
+        Give the server its turns until it has answered; tell whether it has.
+        """
+        for _ in range(passes):
+            await self.settle()
+            if connection.has_data() or connection.is_over():
+                return True
+        return False
+
     async def advance(self, seconds: float) -> None:
         """
         Let time pass, once the server has done what there was to do.
@@ -244,9 +294,7 @@ class Player:
         await self.settle()
 
     async def _play(self, step: Step) -> AsyncIterator[tuple[Any, Any]]:
-        if self.keeps_time and "at_ms" in step:
-            await self.advance(max(step["at_ms"] - self._at_ms, 0) / 1000 + WHEEL_S)
-            self._at_ms = step["at_ms"]
+        is_early = await self._keep_time(step) if self.keeps_time and "at_ms" in step else False
         act = self.ahead.get(step["step"])
         if act is None and "request" not in step:
             act = self.before.get(step["step"])
@@ -255,14 +303,31 @@ class Player:
             await act(self)
         if "request" in step or "handshake_request" in step:
             yield await self._exchange(step)
+        elif "recv" in step:
+            recorded, came = await self._receive(step)
+            yield recorded, {"early": came} if is_early else came
+        elif step.get("who", "") not in self._websockets:
+            return  # its handshake was refused, which is the difference
         elif "send" in step:
             self._websocket(step).send_frame(step["send"])
             if step["send"].get("opcode") != "continuation" and step["send"].get("fin", True):
                 await self.settle()
         elif "send_raw" in step:
             self._send_many(step)
-        elif "recv" in step:
-            yield await self._receive(step)
+
+    async def _keep_time(self, step: Step) -> bool:
+        """
+        Go on to when a step was recorded; tell whether its frame came long before.
+        """
+        seconds = max(step["at_ms"] - self._at_ms, 0) / 1000
+        self._at_ms = step["at_ms"]
+        is_early = False
+        if seconds > EARLY_S:
+            await self.advance(seconds - EARLY_S)
+            is_early = "recv" in step and self._websocket(step).has_data()
+            seconds = EARLY_S
+        await self.advance(seconds + WHEEL_S)
+        return is_early
 
     # --- HTTP
 
@@ -276,8 +341,10 @@ class Player:
         if step["step"] in self.before:
             await self.settle()
             await self.before[step["step"]](self)
-        await self.settle()
-        if not connection.has_data() and not self.keeps_time:
+        is_large = len(_request_body(request)) > LARGE
+        has_come = await self._settle_for(connection, PASSES if is_large else 1)
+        has_waited = not has_come and not self.keeps_time
+        if has_waited:
             await self.advance(WINDOW_S)
         line, headers, body = await connection.read_response(method)
         await self.settle()
@@ -286,10 +353,14 @@ class Player:
             self._http = {k: v for k, v in self._http.items() if v is not connection}
         if line.split()[1] == "101":
             self._websockets[who] = connection
+        elif "handshake_request" in step:
+            self._websockets.pop(who, None)
         self._learn_token(recorded, body)
         return (
-            _masked(recorded["line"], recorded["headers"], _recorded_body(recorded), step),
-            _masked(line, headers, body, {"server_closed_connection": is_closed}),
+            _masked(recorded["line"], recorded["headers"], _recorded_body(recorded))
+            | {"closed": bool(step.get("server_closed_connection"))}
+            | {"waited": not self.keeps_time and step.get("elapsed_ms", 0) > LONG_MS},
+            _masked(line, headers, body) | {"closed": is_closed, "waited": has_waited},
         )
 
     async def start(self, step: Step) -> Connection:
@@ -305,7 +376,7 @@ class Player:
                 self._http[who] = connection
         headers = [[k, self._with_our_tokens(v)] for k, v in request["headers"]]
         version = "1.0" if step.get("note") == "HTTP/1.0" else "1.1"
-        body = _bytes_of({**request.get("body", {}), **request} if request.get("body") else {})
+        body = _request_body(request)
         target = self._with_our_tokens(request["target"])
         connection.send_request(request["method"], target, headers, body, version)
         return connection
@@ -358,13 +429,21 @@ class Player:
             self._websocket(step).send_frame({"opcode": "text", "text": text})
 
     async def _receive(self, step: Step) -> tuple[Any, Any]:
-        connection = self._websocket(step)
         recorded = step["recv"]
+        if step.get("who", "") not in self._websockets:
+            return _masked_frame(recorded or {}), {"websocket": "was refused"}
+        connection = self._websocket(step)
         if recorded is None:  # silence
             await self.settle()
             return None, "something" if connection.has_data() else None
+        if not await self._settle_for(connection, PASSES):
+            return _masked_frame(recorded), {"nothing": "came"}
         came = await connection.read_frame()
         return _masked_frame(recorded), _masked_frame(came, recorded)
+
+
+def _request_body(request: Step) -> bytes:
+    return _bytes_of(request["body"] | request) if request.get("body") else b""
 
 
 def _recorded_body(recorded: Step) -> bytes:
@@ -373,30 +452,33 @@ def _recorded_body(recorded: Step) -> bytes:
     return gzip.decompress(body) if is_zipped else body
 
 
-def _masked(line: str, headers: Any, body: bytes, step: Step) -> Step:
+def _masked(line: str, headers: Any, body: bytes) -> Step:
     """
     What is compared of an HTTP answer.
     """
     told = dict(headers)
     status = int(line.split()[1])
-    names = ("content-type", "sec-websocket-protocol", *CORS) if status < 400 else CORS
+    is_page = status in (403, 404)  # which is the HTTP server's, or says why
+    names = CORS if is_page else ("content-type", "sec-websocket-protocol", *CORS)
     answer: Step = {"http": line.split()[0], "status": status}
     answer |= {name: told[name] for name in names if name in told}
     if told.get("cache-control") == "no-store":
         answer["cache-control"] = "no-store"
-    answer["closed"] = bool(step.get("server_closed_connection"))
     try:
         value = json.loads(body)
     except ValueError:
         return answer | ({"body": body.decode()} if status == 400 else {})
+    if is_page:
+        return answer
     if isinstance(value, dict):
         value.pop("message", None)
-        if "reason" in value and value.get("status") in (403, 410, 500, None):
+        if "reason" in value and value.get("status") in (403, 410, 500):
             value.pop("reason")
         if "token" in value:
             value["token"] = "T"
-        value["messages"] = [_parsed(text) for text in value.get("messages", ())]
-    return answer | ({"body": value} if status == 200 else {})
+        if "messages" in value:
+            value["messages"] = [_parsed(text) for text in value["messages"]]
+    return answer | {"body": value}
 
 
 CORS = (

@@ -253,7 +253,7 @@ def test_repeated_refusal_is_held_back() -> None:
     The first refusal is told at once, the next of the same client later and later, to a bound.
     """
     one = refusals.Refusals()
-    delays = [one.delay("token", "10.0.0.1", now=1.0) for _ in range(10)]
+    delays = [one.delay("token", now=1.0) for _ in range(10)]
     assert delays[:3] == [0.0, 0.1, 0.2]
     assert max(delays) == refusals.MAX_DELAY_S
 

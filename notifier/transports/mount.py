@@ -55,8 +55,7 @@ class Mount:
         """
         Note a refused connect; tell how long its answer is to wait.
         """
-        now = self.endpoint.now()
-        return self._refusals.delay(user_token(request), self.peer(request), now)
+        return self._refusals.delay(user_token(request), self.endpoint.now())
 
     def peer(self, request: Request) -> str:
         """

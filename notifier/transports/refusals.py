@@ -2,7 +2,8 @@
 How long a repeated refusal waits: clients that loop are slowed, nobody else.
 
 phoenix.js comes back 10 ms after some refusals, for ever. The first refusal is
-told at once; the same token refused again waits, longer each time.
+told at once; the same token refused again waits, longer each time. Whoever
+brings no token is told at once: there is nothing to know him by.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ class Refusals:
     def __repr__(self) -> str:
         return f"<Refusals {len(self._seen)} remembered>"
 
-    def delay(self, token: str | None, peer: str, now: float) -> float:
+    def delay(self, token: str | None, now: float) -> float:
         """
         Note a refusal; tell how many seconds to wait before it is answered.
         """
-        key = hashlib.sha256(f"{peer}\0{token or ''}".encode(errors="replace")).digest()
+        if not token:
+            return 0.0
+        key = hashlib.sha256(token.encode(errors="replace")).digest()
         count, at = self._seen.pop(key, (0, now))
         if now - at > FORGET_AFTER_S:
             count = 0

@@ -4,7 +4,7 @@ The engine of one process that keeps everything in memory.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 
 from attrs import define, evolve, field
@@ -37,7 +37,7 @@ class _Log:
         self.stored_at.append(now)
 
     def trim(self, retention: Retention, now: float) -> None:
-        expired = bisect_right(self.stored_at, now - retention.max_age_s)
+        expired = bisect_left(self.stored_at, now - retention.max_age_s)
         count = max(expired, len(self.ids) - retention.max_count)
         if count > 0:
             self.floor = self.ids[count - 1]

@@ -22,7 +22,7 @@ import orjson
 from notifier.errors import ProtocolError, describe
 from notifier.protocol.events import PHX_REPLY
 from notifier.protocol.frame import Frame
-from notifier.protocol.message import Broadcast, Message, Outgoing, Ref, Reply
+from notifier.protocol.message import Message, Outgoing, Ref, Reply
 from notifier.protocol.serializer import check_fields, load_json
 
 PUSH, REPLY, BROADCAST = 0, 1, 2
@@ -85,8 +85,8 @@ def _array(message: Outgoing, payload: Any) -> tuple[Ref, Ref, str, str, Any]:
             return join_ref, ref, topic, PHX_REPLY, {"status": status, "response": payload}
         case Message(join_ref, ref, topic, event):
             return join_ref, ref, topic, event, payload
-        case Broadcast(topic, event):
-            return None, None, topic, event, payload
+        case _:
+            return None, None, message.topic, message.event, payload
 
 
 def _binary_head(message: Outgoing) -> bytes:
@@ -97,8 +97,8 @@ def _binary_head(message: Outgoing) -> bytes:
             kind, fields = REPLY, (_ref(join_ref), _ref(ref), topic, status)
         case Message(join_ref, _, topic, event):
             kind, fields = PUSH, (_ref(join_ref), topic, event)
-        case Broadcast(topic, event):
-            kind, fields = BROADCAST, (topic, event)
+        case _:
+            kind, fields = BROADCAST, (message.topic, message.event)
     encoded = [field.encode() for field in fields]
     for field in encoded:
         if len(field) > MAX_FIELD_BYTES:

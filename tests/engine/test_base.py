@@ -1,0 +1,82 @@
+"""
+The engine's values and the verbs that an engine must have.
+"""
+
+from __future__ import annotations
+
+import pytest
+from attrs.exceptions import FrozenInstanceError
+
+from notifier.engine import Engine, Page, Publication, Receipt, Receiver, Retention
+
+
+class Silent(Engine):
+    """
+    The least that is an engine.
+    """
+
+    async def publish(
+        self, publication: Publication, retention: Retention | None = None
+    ) -> Receipt:
+        return Receipt(None, 0)
+
+    async def subscribe(self, topic: str, receiver: Receiver) -> None:
+        return
+
+    async def unsubscribe(self, topic: str, receiver: Receiver) -> None:
+        return
+
+    async def read(self, topic: str, since: str, limit: int) -> Page:
+        return Page([], True, since)
+
+    async def head(self, topic: str) -> str:
+        return ""
+
+
+def test_engine_is_refused_when_a_verb_is_missing() -> None:
+    """
+    Whoever writes an engine is told by its first use which verbs there are to be.
+    """
+    with pytest.raises(TypeError, match="abstract class Engine"):
+        Engine()  # type: ignore[abstract]  # the mistake
+    assert Engine.__abstractmethods__ == {"publish", "subscribe", "unsubscribe", "read", "head"}
+
+
+async def test_close_does_nothing_when_there_is_nothing_to_let_go() -> None:
+    """
+    An engine without connections and files need not say so.
+    """
+    engine = Silent()
+    await engine.close()
+    await engine.close()
+
+
+def test_publication_is_for_everybody_and_not_logged_unless_it_says_so() -> None:
+    """
+    A plain broadcast has neither id nor sender.
+    """
+    publication = Publication("room:a", "e", {})
+    assert (publication.id, publication.sender) == (None, None)
+
+
+def test_publication_does_not_show_its_payload() -> None:
+    """
+    A publication in a log line gives no message away.
+    """
+    assert "secret" not in repr(Publication("room:a", "e", {"body": "secret"}))
+
+
+def test_publication_cannot_be_changed() -> None:
+    """
+    One publication is shared by all its receivers.
+    """
+    publication = Publication("room:a", "e", {})
+    with pytest.raises(FrozenInstanceError):
+        publication.id = "0-0"  # type: ignore[misc]  # the mistake
+
+
+def test_retention_keeps_a_thousand_messages_of_a_day() -> None:
+    """
+    The defaults are those of the documentation.
+    """
+    assert Retention() == Retention(max_count=1_000, max_age_s=24 * 60 * 60)

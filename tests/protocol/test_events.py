@@ -1,0 +1,24 @@
+"""
+The reserved words, spelled as phoenix.js spells them.
+"""
+
+from __future__ import annotations
+
+from notifier.protocol import events
+
+
+def test_events_are_those_of_phoenix() -> None:
+    """
+    Each word is what `constants.js` and `socket.ex` have, letter for letter.
+    """
+    words = {name: value for name, value in vars(events).items() if name.isupper()}
+    assert words == {
+        "PHX_JOIN": "phx_join",
+        "PHX_LEAVE": "phx_leave",
+        "PHX_REPLY": "phx_reply",
+        "PHX_CLOSE": "phx_close",
+        "PHX_ERROR": "phx_error",
+        "HEARTBEAT": "heartbeat",
+        "DISCONNECT": "disconnect",
+        "PHOENIX_TOPIC": "phoenix",
+    }

@@ -485,6 +485,8 @@ def until_refused(port: int) -> None:
             socket.create_connection(("127.0.0.1", port), PATIENCE_S).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # it waited to be accepted when the port was closed
     raise TimeoutError(f"port {port} is still taken after {PATIENCE_S} s")
 
 

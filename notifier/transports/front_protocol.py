@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from attrs import define, field
 
 from notifier.errors import ConnectionRefused
+from notifier.protocol.reasons import CLIENT_CLOSED
 from notifier.session.poll import READY
 from notifier.transports.base import Query, Request, Response
 from notifier.transports.head import HandOver, Repeated, find_end, parse_head
-from notifier.transports.longpoll import HEADERS, LongPoll, Posting, Waiting
+from notifier.transports.longpoll import BODY_TIMEOUT_S, HEADERS, LongPoll, Posting, Waiting
 from notifier.transports.websocket import WebSocket
 from notifier.transports.websocket_protocol import WebSocketProtocol
 
@@ -33,9 +34,6 @@ logger = logging.getLogger(__name__)
 
 HEAD_TIMEOUT_S: Final = 10.0
 """How long a connection may take to send a whole head, from its first byte or its opening."""
-
-BODY_TIMEOUT_S: Final = 30.0
-"""How long a body may take to arrive."""
 
 LINGER_S: Final = 5.0
 """How long a client has to close after the last answer, before it is closed on."""
@@ -208,9 +206,10 @@ class FrontProtocol(asyncio.Protocol):
             if outcome is None:
                 self._run(self._open(serves, request))
                 return
+            repeated = None
             if isinstance(outcome, Waiting) and self._waiting is not None:
-                self._repeated = Repeated.of(raw, outcome.token)  # it polls on this connection
-            self._finish(outcome)
+                repeated = Repeated.of(raw, outcome.token)  # it polls on this connection
+            self._finish(outcome, repeated)
 
     def _poll_again(self, cursor: int) -> None:
         """
@@ -256,12 +255,16 @@ class FrontProtocol(asyncio.Protocol):
 
     # --- answers
 
-    def _finish(self, outcome: Waiting | Response) -> None:
+    def _finish(self, outcome: Waiting | Response, repeated: Repeated | None = None) -> None:
+        """
+        Answer what a GET came to. `repeated` is how to know the same poll again.
+        """
         if isinstance(outcome, Response):
             self._write(outcome)
             return
         self.front.proven(self)
-        self._waiting, self._state = outcome, _BUSY
+        self._waiting, self._repeated = outcome, repeated  # the one is of no use to another
+        self._state = _BUSY
         self._answer()
 
     def _answer(self) -> None:
@@ -284,7 +287,10 @@ class FrontProtocol(asyncio.Protocol):
             self.abort()
             return
         self._task = None
-        self._finish(outcome)
+        if self._state is not _GONE:
+            self._finish(outcome)
+        elif isinstance(outcome, Waiting):
+            outcome.abandon()
 
     def _write(self, response: Response) -> None:
         keeps = self._keeps_alive and not response.closes
@@ -342,6 +348,9 @@ class FrontProtocol(asyncio.Protocol):
             self.abort()
             return
         self._task = None
+        if self._state is _GONE:
+            server.close(CLIENT_CLOSED)
+            return
         self._let_go()
         subprotocol = serves.subprotocol(request)
         protocol = WebSocketProtocol(self._transport, server, self.front.websockets)

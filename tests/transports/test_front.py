@@ -21,7 +21,8 @@ from replay import Clock
 import notifier
 from notifier import Channel, Limits, Notifier, Ok, Socket, handle_in
 from notifier.transports import front as front_module
-from notifier.transports.front_protocol import BODY_TIMEOUT_S, HEAD_TIMEOUT_S, KEEP_ALIVE_S
+from notifier.transports.front_protocol import HEAD_TIMEOUT_S, KEEP_ALIVE_S
+from notifier.transports.longpoll import BODY_TIMEOUT_S
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 PATIENCE_S = 15
@@ -185,6 +186,33 @@ def test_session_is_carried_by_one_connection(play) -> None:
             assert len(peer.json["messages"]) == 1
             assert token_of(peer).endswith(f".{number}")
             token = token_of(peer)
+
+    play(test)
+
+
+def test_sessions_are_kept_apart_when_they_share_a_connection(play) -> None:
+    """
+    A proxy sends many clients' requests over one connection: each gets its own answers.
+    """
+
+    async def test(w: World) -> None:
+        peer = await w.connect()
+        await peer.ask(OPEN)
+        ours = token_of(peer)
+        for _ in range(3):
+            await peer.ask(post(ours, HEARTBEAT))
+            await peer.ask(get(ours))
+            assert len(peer.json["messages"]) == 1
+            ours = token_of(peer)
+        await peer.ask(OPEN.replace("?vsn", "?join=room:a&vsn"))
+        theirs = token_of(peer)
+        for _ in range(3):
+            for token in (ours, theirs):
+                await peer.ask(post(token, HEARTBEAT))
+                await peer.ask(get(token))
+                assert len(peer.json["messages"]) == 1
+                assert token_of(peer).rpartition(".")[0] == token.rpartition(".")[0]
+                ours, theirs = (token_of(peer), theirs) if token == ours else (ours, token_of(peer))
 
     play(test)
 

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
+from notifier.channels.author import call
 from notifier.channels.channel import Channel, SocketRef
 from notifier.channels.pubsub import Encodings, PubSub
 from notifier.channels.replies import Error, Ok, check_result
 from notifier.engine import Publication, Receipt
+from notifier.errors import describe
 from notifier.protocol import Frame, Message, Payload, Reply, Serializer
 from notifier.protocol.events import PHX_LEAVE
 from notifier.protocol.reasons import CHANNEL_BUSY, JOIN_CRASHED, SLOW_CONSUMER
@@ -85,6 +87,7 @@ class ChannelServer:
     _is_running: bool = field(init=False, default=False)
     _cut: asyncio.TimerHandle | None = field(init=False, default=None)
     _current: Message | None = field(init=False, default=None)
+    _elder: ChannelServer | None = field(init=False, default=None)  # replaced, and still to close
 
     def __attrs_post_init__(self) -> None:
         session = self.owner.session
@@ -105,13 +108,17 @@ class ChannelServer:
             self._pubsub.subscribe(self.seat.topic, self)
             self._accept(None)  # at once: there is nothing to await
         else:
+            if replaced is not None:
+                self._elder = replaced if replaced._has_joined else replaced._elder
             self._enqueue(_Start(payload, replaced))
 
     def receive(self, message: Message) -> None:
         """
         Queue a message of the client; over the bound it gets an error reply.
+
+        One leave is always taken: a client that is told no does not ask again.
         """
-        if self._is_full():
+        if self._is_full() and not self._is_first_leave(message):
             self._answer(message.ref, Error(CHANNEL_BUSY))
         else:
             self._enqueue(message)
@@ -145,7 +152,7 @@ class ChannelServer:
         A join under way is cancelled, and what waits for it dropped; a handler
         is given `channel_stop_timeout_ms`, and cancelled then.
         """
-        if self.end is not None or self._asked_to_end is not None:
+        if self.end is not None or self._asked_to_end not in (None, End.STOPPED):
             return
         self._asked_to_end = end
         if end is End.CLOSED and self.task is None and not self._needs_terminate:
@@ -235,6 +242,8 @@ class ChannelServer:
             logger.exception("channel %s crashed", self._name)
         if self.end is not None:
             self.owner.endpoint.unsubscribe(self.seat.topic, self)
+            if self._cut is not None:
+                self._cut.cancel()
             if self._needs_terminate:
                 await self._terminate(self.end)
             self._finish(self.end)
@@ -255,16 +264,17 @@ class ChannelServer:
             case Publication():
                 await self._handle_out(item)
             case _Info():
-                await self.channel.handle_info(item.message)
+                await call(f"{self._name}.handle_info", self.channel.handle_info, item.message)
             case _Start():
                 await self._join(item)
 
     async def _join(self, start: _Start) -> None:
-        session = self.owner.session
-        if start.replaced is not None:
-            await start.replaced.ended()
+        session, elder, where = self.owner.session, self._elder, f"{self._name}.join"
+        for old in (start.replaced, elder):
+            if old is not None:
+                await old.ended()
         try:
-            result = check_result(await self.channel.join(start.payload), f"{self._name}.join")
+            result = check_result(await call(where, self.channel.join, start.payload), where)
             if isinstance(result, Error):
                 session.refuse(self.seat, result.response)
                 self.end = End.REFUSED
@@ -277,46 +287,58 @@ class ChannelServer:
         except Exception:
             logger.exception("channel %s crashed in join", self._name)
             session.refuse(self.seat, {"reason": JOIN_CRASHED})
-            self.end = End.REFUSED
-        if start.replaced is not None:
-            session.vacate(start.replaced.seat)
+            self.end = End.CRASHED if self._has_joined else End.REFUSED
+        if elder is not None:
+            session.vacate(elder.seat)
+        self._elder = None
 
     def _accept(self, result: Ok | None) -> None:
         self.owner.session.accept(self.seat, {} if result is None else result.response)
         self._has_joined = self._is_live = True
+        if self._queue:
+            self._pass_on_early()
+
+    def _pass_on_early(self) -> None:
+        """
+        Pass on what was broadcast while the join was under way, before what comes from now on.
+        """
+        queue, self._queue = self._queue, []
+        for item in queue:
+            if isinstance(item, Publication):
+                self.receive_publication(item, Encodings(item))
+            else:
+                self._queue.append(item)
 
     async def _handle_in(self, message: Message) -> None:
         name = self.channel.handlers_in.get(message.event)
+        where = f"{self._name}.{name or 'handle_other'}"
         self._current = message
         try:
             if name is None:
-                result = await self.channel.handle_other(message.event, message.payload)
+                handler, event = self.channel.handle_other, message.event
+                result = await call(where, handler, event, message.payload)
             else:
-                result = await getattr(self.channel, name)(message.payload)
+                result = await call(where, getattr(self.channel, name), message.payload)
         finally:
             self._current = None
-        result = check_result(result, f"{self._name}.{name or 'handle_other'}")
+        result = check_result(result, where)
         if result is not None:
             self._answer(message.ref, result)
 
     async def _handle_out(self, publication: Publication) -> None:
-        name = self.channel.handlers_out.get(publication.event)
-        if name is None:  # it came while the join was under way
-            self.receive_publication(publication, Encodings(publication))
-            return
-        handler: Callable[[Payload], Awaitable[object]] = getattr(self.channel, name)
-        if (result := await handler(publication.payload)) is not None:
+        name = self._intercepts[publication.event]
+        where = f"{self._name}.{name}"
+        result = await call(where, getattr(self.channel, name), publication.payload)
+        if result is not None:
             raise TypeError(
-                f"{self._name}.{name} is a handle_out and must return None: push "
-                f"what is to go out, got {type(result).__name__}"
+                f"{where} is a handle_out and must return None: push what is to go out, "
+                f"got {describe(result)}"
             )
 
     async def _terminate(self, end: End) -> None:
-        if self._cut is not None:
-            self._cut.cancel()
         try:
             async with asyncio.timeout(self._stop_timeout_s):
-                await self.channel.terminate(end.value)
+                await call(f"{self._name}.terminate", self.channel.terminate, end.value)
         except Exception:
             logger.exception("channel %s crashed in terminate", self._name)
 
@@ -324,6 +346,7 @@ class ChannelServer:
         if end is not End.REPLACED:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
         self.owner.channel_ended(self)
+        self._elder = None
         self.channel = Channel()  # the author's holds on to us: both are free to go now
         left_over = [item for item in self._queue if isinstance(item, Message)]
         self._queue.clear()
@@ -345,6 +368,11 @@ class ChannelServer:
                 f"cannot {verb} before the join is answered: self.send(...) a message to "
                 f"yourself and {verb} in handle_info"
             )
+
+    def _is_first_leave(self, message: Message) -> bool:
+        last = self._queue[-1]
+        is_another = isinstance(last, Message) and last.event == PHX_LEAVE
+        return message.event == PHX_LEAVE and not is_another
 
     def _is_full(self) -> bool:
         return len(self._queue) >= self.owner.session.limits.max_channel_messages

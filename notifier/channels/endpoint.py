@@ -15,13 +15,14 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from notifier.channels.author import call
 from notifier.channels.pubsub import PubSub, Subscriber
 from notifier.channels.replies import Error, check_result
 from notifier.channels.socket import ConnectInfo, Socket
 from notifier.channels.socket_server import SocketServer
 from notifier.channels.topics import Routes, first_match
 from notifier.engine import Engine, Publication, Receipt, Retention
-from notifier.errors import ConnectionRefused
+from notifier.errors import ConnectionRefused, describe
 from notifier.protocol import Broadcast, Payload, Serializer, serializer_for
 from notifier.protocol.events import DISCONNECT
 from notifier.protocol.reasons import (
@@ -48,6 +49,9 @@ SESSION_ID_BYTES: Final = 18
 
 MAX_REMEMBERED_ENDS: Final = 10_000
 """Ended sessions whose reason is remembered for the client's next request."""
+
+MAX_COUNTED_REASONS: Final = 100
+"""Reasons that refusals are counted by; an author may make one up for each connect."""
 
 
 @define(eq=False, repr=False)
@@ -136,11 +140,10 @@ class Endpoint:
         """
         try:
             serializer = self._admit(vsn)
-            socket = socket_class(self)
-            await self._connect(socket, params, info)
+            socket = await self._connect(socket_class, params, info)
             self._check_room(socket)
         except ConnectionRefused as refusal:
-            self.refused[refusal.code] += 1
+            self.count_refusal(refusal.code)
             logger.info("refused a %s connect from %s: %s", info.transport, info.peer, refusal)
             raise
         routes = self._routes[socket_class]
@@ -159,6 +162,13 @@ class Endpoint:
                 server.close(CLIENT_CLOSED)
                 raise
         return server
+
+    def count_refusal(self, code: str) -> None:
+        """
+        Count a refused connect by its reason, for `/health`.
+        """
+        is_known = code in self.refused or len(self.refused) < MAX_COUNTED_REASONS
+        self.refused[code if is_known else CONNECT_REFUSED.code] += 1
 
     def find(self, token: str) -> SocketServer | Reason:
         """
@@ -181,7 +191,7 @@ class Endpoint:
         self._ends[server.token] = reason
         if len(self._ends) > MAX_REMEMBERED_ENDS:
             self._ends.popitem(last=False)
-        id = server.socket.id
+        id = server.id
         if id is not None:
             self._per_id[id] -= 1
             if not self._per_id[id]:
@@ -246,7 +256,8 @@ class Endpoint:
         for server in tuple(self._sessions.values()):
             server.close(RESTARTING)
         while self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+            done, _ = await asyncio.wait(tuple(self._tasks))
+            self._tasks -= done
         if self._ticking is not None:
             self._ticking.cancel()
         await self.engine.close()
@@ -257,28 +268,39 @@ class Endpoint:
         serializer = serializer_for(vsn)
         if serializer is None:
             raise _refusal(UNSUPPORTED_VSN)
+        self._check_room()
+        return serializer
+
+    async def _connect(
+        self, socket_class: type[Socket], params: Mapping[str, str], info: ConnectInfo
+    ) -> Socket:
+        name = socket_class.__name__
+        try:
+            socket = socket_class(self)
+            where = f"{name}.connect"
+            result = check_result(await call(where, socket.connect, params, info), where)
+            if isinstance(result, Error):
+                raise _refused_by(result)
+            if not isinstance(socket.id, str | None):
+                raise TypeError(f"{name}.id must be a string or None, got {describe(socket.id)}")
+        except ConnectionRefused:
+            raise
+        except Exception as error:
+            logger.exception("%s crashed in connect", name)
+            raise _refusal(CONNECT_CRASHED) from error
+        return socket
+
+    def _check_room(self, socket: Socket | None = None) -> None:
+        """
+        Raise ConnectionRefused if there is no place, before an author's connect
+        and after it: that takes time.
+        """
         if self.is_down:
             raise _refusal(RESTARTING)
         if len(self._sessions) >= self.limits.max_sessions:
             raise _refusal(TOO_MANY_SESSIONS)
-        return serializer
-
-    async def _connect(self, socket: Socket, params: Mapping[str, str], info: ConnectInfo) -> None:
-        try:
-            where = f"{type(socket).__name__}.connect"
-            result = check_result(await socket.connect(params, info), where)
-        except ConnectionRefused:
-            raise
-        except Exception as error:
-            logger.exception("%s crashed in connect", type(socket).__name__)
-            raise _refusal(CONNECT_CRASHED) from error
-        if isinstance(result, Error):
-            response = result.response if isinstance(result.response, dict) else {}
-            code = str(response.get("reason", CONNECT_REFUSED.code))
-            text = str(response.get("message", CONNECT_REFUSED.text))
-            raise ConnectionRefused(code, text, response)
-
-    def _check_room(self, socket: Socket) -> None:
+        if socket is None:
+            return
         limit = self.limits.max_sessions_per_user
         if limit and socket.id is not None and self._per_id[socket.id] >= limit:
             raise _refusal(TOO_MANY_SESSIONS)
@@ -286,3 +308,14 @@ class Endpoint:
 
 def _refusal(reason: Reason) -> ConnectionRefused:
     return ConnectionRefused(reason.code, reason.text)
+
+
+def _refused_by(result: Error) -> ConnectionRefused:
+    """
+    Make a refusal of what a `connect` has returned; raise TypeError if JSON cannot hold it.
+    """
+    response = result.response if isinstance(result.response, dict) else {}
+    _V2.encode(Broadcast("", "", response))
+    code = str(response.get("reason", CONNECT_REFUSED.code))
+    text = str(response.get("message", CONNECT_REFUSED.text))
+    return ConnectionRefused(code, text, response)

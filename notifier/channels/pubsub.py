@@ -97,7 +97,7 @@ class PubSub:
 
     async def _begin(self, name: str, topic: _Topic) -> None:
         async with topic.lock:
-            if not topic.is_live:
+            if not topic.is_live and topic.subscribers:
                 await self.engine.subscribe(name, topic.receive)
                 topic.is_live = True
 
@@ -115,8 +115,10 @@ class PubSub:
     async def _end(self, name: str, topic: _Topic) -> None:
         async with topic.lock:
             if not topic.subscribers and self._topics.get(name) is topic:
-                del self._topics[name]
+                topic.is_live = False
                 await self.engine.unsubscribe(name, topic.receive)
+                if not topic.subscribers:  # else whoever came meanwhile waits for the lock
+                    del self._topics[name]
 
     def count(self, name: str) -> int:
         """

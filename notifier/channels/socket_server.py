@@ -5,6 +5,7 @@ Runs one client's connection: its session, its socket and its channels.
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -16,11 +17,14 @@ from notifier.channels.topics import Routes
 from notifier.engine import Publication
 from notifier.protocol import Message
 from notifier.protocol.events import DISCONNECT
-from notifier.protocol.reasons import DISCONNECTED, SESSION_EXPIRED, Reason
+from notifier.protocol.reasons import DISCONNECTED, JOIN_CRASHED, SESSION_EXPIRED, Reason
 from notifier.session import Deliver, Join, Seat, Session
 
 if TYPE_CHECKING:
+    from notifier.channels.channel import Channel
     from notifier.channels.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
 
 
 @define(eq=False, repr=False)
@@ -39,11 +43,12 @@ class SocketServer:
     transport: str
     token: str = field(repr=False)
     key: str = field(init=False)
+    id: str | None = field(init=False)
     _channels: dict[Seat, ChannelServer] = field(init=False, factory=dict)
     _joins: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
-        self.key = self.session.id
+        self.key, self.id = self.session.id, self.socket.id
         self.session.mailbox.on_close = self._session_ended
 
     def __repr__(self) -> str:
@@ -110,19 +115,30 @@ class SocketServer:
             self.endpoint.deadlines.watch(self)
 
     def _start(self, seat: Seat, payload: object, replaced: Seat | None) -> None:
-        channel_class = self.routes.match(seat.topic)
-        assert channel_class is not None
-        channel = channel_class()
-        channel.topic, channel.socket = seat.topic, self.socket
-        channel.assigns = dict(self.socket.assigns)
+        old = None if replaced is None else self._channels.get(replaced)
+        if old is not None:
+            old.close(End.REPLACED)
+        channel = self._make_channel(seat)
+        if channel is None:
+            self.session.refuse(seat, {"reason": JOIN_CRASHED})
+            return
         self._joins += 1
         server = ChannelServer(self, seat, channel, f"{self.session.id}/{self._joins}")
         channel._server = server
         self._channels[seat] = server
-        old = None if replaced is None else self._channels.get(replaced)
-        if old is not None:
-            old.close(End.REPLACED)
         server.start(payload, old)
+
+    def _make_channel(self, seat: Seat) -> Channel | None:
+        channel_class = self.routes.match(seat.topic)
+        assert channel_class is not None
+        try:
+            channel = channel_class()
+            channel.topic, channel.socket = seat.topic, self.socket
+            channel.assigns = dict(self.socket.assigns)
+        except Exception:
+            logger.exception("channel %s cannot be made", channel_class.__name__)
+            return None
+        return channel
 
     def _session_ended(self, reason: Reason) -> None:
         for channel in tuple(self._channels.values()):

@@ -15,7 +15,7 @@ DEFAULT_VSN: Final = "1.0.0"
 """What a client speaks that sends no `vsn`, as in Phoenix."""
 
 _SERIALIZERS: Final[dict[str, Serializer]] = {"1": V1Serializer(), "2": V2Serializer()}
-_VSN: Final = re.compile(r"([12])\.0\.(?:0|[1-9][0-9]*)", re.ASCII)
+_VSN: Final = re.compile(r"([12])\.0\.(?:0|[1-9][0-9]*)")
 
 
 def serializer_for(vsn: str | None) -> Serializer | None:

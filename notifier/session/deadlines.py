@@ -42,7 +42,6 @@ class Deadlines:
 
     _slots: dict[int, dict[int, Owner]] = field(init=False, factory=dict)
     _slot_of: dict[int, int] = field(init=False, factory=dict)
-    _swept: int = field(init=False, default=-1)
 
     def __repr__(self) -> str:
         return f"<Deadlines {len(self)} owners in {len(self._slots)} slots>"
@@ -61,7 +60,6 @@ class Deadlines:
             return
         self.forget(owner)
         if slot is not None:
-            slot = max(slot, self._swept + 1)
             self._slots.setdefault(slot, {})[id(owner)] = owner
             self._slot_of[id(owner)] = slot
 
@@ -91,5 +89,4 @@ class Deadlines:
                     due.append(owner)
                 else:
                     self.watch(owner)
-        self._swept = max(self._swept, current)
         return due

@@ -17,7 +17,7 @@ from notifier.channels import SocketServer
 from notifier.errors import ConnectionRefused
 from notifier.protocol.reasons import CLIENT_CLOSED
 from notifier.transports.base import Query, Request, Response
-from notifier.transports.longpoll import LongPoll, Waiting
+from notifier.transports.longpoll import BODY_TIMEOUT_S, LongPoll, Waiting
 from notifier.transports.mount import Mount
 from notifier.transports.paths import socket_paths
 from notifier.transports.websocket import CLOSE_TIMEOUT_S, Connection, WebSocket, close_reason
@@ -71,8 +71,11 @@ class LongPollDoor:
         if isinstance(outcome, Response):
             return outcome
         try:
-            body = await _read(http, self.transport.mount.endpoint.limits.max_message_bytes)
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await _read(http, self.transport.mount.endpoint.limits.max_message_bytes)
             return self.transport.too_large() if body is None else outcome.receive(body)
+        except TimeoutError:
+            return self.transport.too_slow()
         finally:
             outcome.abandon()
 
@@ -127,7 +130,7 @@ class WebSocketDoor:
             timeout=CLOSE_TIMEOUT_S,
             autoping=False,
             compress=False,
-            max_msg_size=server.session.limits.max_message_bytes,
+            max_msg_size=server.session.limits.max_message_bytes + 1,  # aiohttp refuses from it on
         )
         try:
             await websocket.prepare(http)
@@ -158,6 +161,8 @@ class Shell:
         Read until the WebSocket has ended.
         """
         self.connection = Connection(self.server, self._wake)
+        if self.connection.mailbox.end is not None:
+            self._wake()  # it ended during the handshake
         try:
             while not self.websocket.closed:
                 await self._receive(await self.websocket.receive())

@@ -43,6 +43,9 @@ from notifier.transports.mount import Mount
 NAME: Final = "longpoll"
 BATCH_TYPE: Final = "application/x-ndjson"
 
+BODY_TIMEOUT_S: Final = 30.0
+"""How long a body may take to arrive."""
+
 _CORS: Final = ("access-control-allow-origin", "*")
 HEADERS: Final = (("content-type", JSON_TYPE), ("cache-control", "no-store"), _CORS)
 
@@ -114,14 +117,15 @@ class Posting:
         """
         self.abandon()
         session = self.server.session
+        limit = session.limits.max_batch_lines
+        lines = body.strip().count(b"\n") + 1 if self.is_batch else 1
+        if lines > limit:  # before any is read, which takes its time
+            text = f"expected at most {limit} lines, got {lines}: none was handled"
+            return _status(400, {"reason": BATCH_TOO_LONG.code, "message": text})
         try:
             messages = self._read(body)
         except ProtocolError as error:
             return _status(400, {"reason": BAD_MESSAGE.code, "message": str(error)})
-        if len(messages) > session.limits.max_batch_lines:
-            limit = session.limits.max_batch_lines
-            text = f"expected at most {limit} lines, got {len(messages)}: none was handled"
-            return _status(400, {"reason": BATCH_TOO_LONG.code, "message": text})
         for message in messages:
             self.server.receive(message)
         return _ACCEPTED if session.end is None else _status(410, reason_body(session.end))
@@ -260,6 +264,12 @@ class LongPoll:
         body = json_body({"status": 413, "reason": MESSAGE_TOO_LARGE.code, "message": text})
         return Response(413, HEADERS, body, closes=True)
 
+    def too_slow(self) -> Response:
+        """
+        Refuse a body that has not come within `BODY_TIMEOUT_S`, and close.
+        """
+        return Response(408, closes=True)
+
     def _find(self, token: str) -> tuple[SocketServer, int] | Reason:
         """
         Find the living session that a token names, else why there is none.
@@ -347,6 +357,7 @@ def _preflight(request: Request) -> Response:
     Allow what a page asks for, as Phoenix does.
     """
     asked_for = request.headers.get("access-control-request-headers", "")
+    asked_for = asked_for if asked_for.isascii() else ""  # header names are
     return Response(
         200,
         (

@@ -37,7 +37,7 @@ class Mount:
         """
         if self.origins.allows(request.headers.get("origin")):
             return None
-        self.endpoint.refused[ORIGIN_FORBIDDEN.code] += 1
+        self.endpoint.count_refusal(ORIGIN_FORBIDDEN.code)
         return ConnectionRefused(ORIGIN_FORBIDDEN.code, ORIGIN_FORBIDDEN.text)
 
     async def open(self, request: Request, transport: str) -> SocketServer:

@@ -152,9 +152,10 @@ class WebSocket:
         if refusal is not None:
             return self.refused(refusal)
         if serializer_for(request.query.last("vsn")) is None:
+            self.mount.endpoint.count_refusal(UNSUPPORTED_VSN.code)
             return self.refused(ConnectionRefused(UNSUPPORTED_VSN.code, UNSUPPORTED_VSN.text))
         mistake = _handshake_mistake(request)
-        return None if mistake is None else Response(400, _TEXT, mistake.encode())
+        return None if mistake is None else Response(400, _TEXT, mistake.encode(errors="replace"))
 
     async def open(self, request: Request) -> SocketServer:
         """
@@ -203,6 +204,8 @@ def _handshake_mistake(request: Request) -> str | None:
             return f"'{name}' header must contain '{wanted}', got {got}"
     if "sec-websocket-key" not in headers:
         return "'sec-websocket-key' header is absent"
+    if not headers["sec-websocket-key"].isascii():  # else any will do, as in Phoenix
+        return "'sec-websocket-key' header must be ASCII"
     version = headers.get("sec-websocket-version")
     if version != "13":
         got = "[]" if version is None else f'["{version}"]'

@@ -12,7 +12,7 @@ from attrs import define, field
 from notifier.protocol.reasons import ACK_BEYOND_SENT, SLOW_CONSUMER, Reason
 
 WINDOW_S = 4.0
-MAX_MESSAGES = 12
+MAX_MESSAGES = 8
 MAX_BYTES = 600
 MAX_ANSWER_BYTES = 400
 ENVELOPE_BYTES = 512

@@ -83,6 +83,16 @@ def test_due_puts_an_owner_back_when_its_deadline_moved_away() -> None:
     assert (deadlines.due(4.0), deadlines.due(5.2)) == ([], [timer])
 
 
+def test_due_hands_out_an_owner_whose_deadline_moved_to_this_very_moment() -> None:
+    """
+    At its deadline is not before it.
+    """
+    timer = Timer(1.0)
+    deadlines = watching(timer)
+    timer.at = 5.0
+    assert deadlines.due(5.0) == [timer]
+
+
 def test_due_forgets_an_owner_when_its_deadline_is_gone() -> None:
     """
     Who has no deadline any more when its slot comes is let go.

@@ -36,7 +36,7 @@ LIMITS = Limits(
     max_answer_bytes=ENVELOPE_BYTES + MAX_ANSWER_BYTES,
     window_ms=int(WINDOW_S * 1000),
 )
-sizes = st.sampled_from([5, 5, 5, 40, 97, 130, 300, 700])
+sizes = st.sampled_from([5, 5, 5, 5, 40, 97, 133, 300, 700])
 steps = st.sampled_from([0.0, 0.25, 0.25, 0.5, 1.0, WINDOW_S / 2, WINDOW_S, 2 * WINDOW_S])
 
 
@@ -93,6 +93,11 @@ class Against(RuleBasedStateMachine):
         self.mailbox.put(letter(self.model.put_count + 1, size))
         self.model.put(size)
 
+    @rule(count=st.integers(2, MAX_MESSAGES + 1))
+    def put_a_burst(self, count: int) -> None:
+        for _ in range(count):
+            self.put(5)
+
     @precondition(lambda self: self.model.put_count > 6)
     @rule(reason=st.sampled_from([DISCONNECTED, RESTARTING]))
     def close(self, reason: Reason) -> None:
@@ -114,9 +119,9 @@ class Against(RuleBasedStateMachine):
         """
         for _ in range(count):
             self.put(5)
-            self.client.request = None
-            self.ask()
-            asking = self.client.request[0]
+            asking = self.arrive(self.client.cursor)
+            self.old_cursors.append(asking.cursor)
+            self.client.request = [asking]
             if asking in self.ready():
                 self.client.receive(self.answer_of(asking))
 

@@ -457,6 +457,13 @@ def test_split_cursor_is_none_when_it_is_no_session_token(token: str) -> None:
     assert split_cursor(token) is None
 
 
+def test_split_cursor_takes_any_number_that_a_mailbox_can_reach() -> None:
+    """
+    Eighteen digits are more messages than a session sees, and still fit into 64 bits.
+    """
+    assert split_cursor("nts_s1.sig." + "9" * 18) == ("nts_s1.sig", 10**18 - 1)
+
+
 @given(st.text())
 def test_split_cursor_raises_nothing(token: str) -> None:
     """

@@ -21,6 +21,7 @@ from attrs import define, field
 
 from notifier import backoffice
 from notifier.channels import Endpoint, Socket
+from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt
 from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
@@ -57,6 +58,7 @@ class Notifier:
             raise TypeError(f"Notifier needs a subclass of Socket, got {self.socket_class!r}")
         if not self.path.startswith("/") or self.path.endswith("/"):
             raise ValueError(f"a path begins with / and does not end so, got {self.path!r}")
+        Routes(self.socket_class.channels)  # raises for a table amiss, here and not at the start
 
     @property
     def endpoint(self) -> Endpoint:
@@ -131,7 +133,8 @@ def setup(
 
     `keys` sign the tokens, oldest first; keep them secret, and at least one.
     Run the application with `handler_cancellation=True`, so that the poll of a
-    client that has gone is given up at once. `clock` and `now` are for tests.
+    client that has gone is given up at once, and with `access_log=None`: that
+    of aiohttp has the tokens that stand in a URL. `clock` and `now` are for tests.
     """
     notifier = Notifier(socket_class, path)
     tokens = Tokens(tuple(keys), clock, token_max_age_s)

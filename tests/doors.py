@@ -25,7 +25,7 @@ async def serving(
     """
     if door == "aiohttp":
         server = TestServer(app, port=port)
-        await server.start_server()
+        await server.start_server(access_log=None)
         try:
             yield server.port or 0
         finally:

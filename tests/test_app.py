@@ -4,6 +4,8 @@ Putting the parts together: into an application of one's own, and into the serve
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib.util
 import logging
 from collections.abc import AsyncIterator
@@ -15,7 +17,7 @@ from aiohttp import ClientSession, web
 from doors import DOORS, serving
 
 import notifier
-from notifier import Notifier, Receipt, Socket, User, UserSocket
+from notifier import Channel, Limits, Notifier, Receipt, Socket, User, UserSocket
 from notifier.app import build
 from notifier.config import load_config
 from notifier.errors import ConfigError
@@ -57,14 +59,15 @@ async def test_notices_live_in_an_application_of_ones_own(http: ClientSession, d
         assert "your parcel left" in got["messages"][0]
 
 
-async def test_chat_example_is_short_and_works(http: ClientSession) -> None:
+@pytest.mark.parametrize("door", DOORS)
+async def test_chat_example_is_short_and_works(http: ClientSession, door: str) -> None:
     """
     A whole application in under 40 lines.
     """
     assert len((EXAMPLES / "chat.py").read_text().splitlines()) < 40
     app = web.Application()
     chat = notifier.setup(app, example("chat").ChatSocket, keys=["k"])
-    async with serving("front", app, chat) as port:
+    async with serving(door, app, chat) as port:
         url = f"http://127.0.0.1:{port}/socket/longpoll?vsn=2.0.0&join=room:lobby"
         refused = await (await http.get(url)).json()
         assert (refused["status"], refused["reason"]) == (403, "name_missing")
@@ -72,13 +75,16 @@ async def test_chat_example_is_short_and_works(http: ClientSession) -> None:
         assert '"status":"ok"' in joined["messages"][0]
 
 
-async def test_health_tells_how_many_there_are(http: ClientSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize("door", DOORS)
+async def test_health_tells_how_many_there_are(
+    http: ClientSession, door: str, tmp_path: Path
+) -> None:
     """
     Sessions by transport, refusals by reason, and 503 once it goes down.
     """
     served = Notifier()
     app = build(served, load_config({"data_dir": str(tmp_path)}, {}, None), ["k"])
-    async with serving("front", app, served) as port:
+    async with serving(door, app, served) as port:
         base = f"http://127.0.0.1:{port}"
         token = served.endpoint.tokens.sign_user(User("ann"))
         await (await http.get(f"{base}/socket/longpoll", params={"token": token})).read()
@@ -170,14 +176,15 @@ def test_mistake_is_told_with_what_was_expected(make, told: str) -> None:
     assert told in str(raised.value)
 
 
-async def test_log_holds_no_token_and_no_payload(http: ClientSession, caplog) -> None:
+@pytest.mark.parametrize("door", DOORS)
+async def test_log_holds_no_token_and_no_payload(http: ClientSession, door: str, caplog) -> None:
     """
     Whatever goes right or wrong.
     """
     caplog.set_level(logging.DEBUG)
     app = web.Application()
     server = notifier.setup(app, keys=["k"])
-    async with serving("front", app, server) as port:
+    async with serving(door, app, server) as port:
         url = f"http://127.0.0.1:{port}/socket/longpoll"
         user = server.endpoint.tokens.sign_user(User("ann"))
         joined = await (await http.get(url, params={"token": user, "join": "room:lobby"})).json()
@@ -193,6 +200,34 @@ async def test_log_holds_no_token_and_no_payload(http: ClientSession, caplog) ->
         await (await http.post(url + "?token=SECRET", data="x", chunked=True)).read()
     for secret in ("SECRET", user, token.rpartition(".")[0]):
         assert secret not in caplog.text
+
+
+async def test_shutdown_leaves_a_channel_that_does_not_end(http: ClientSession) -> None:
+    """
+    An author's channel that swallows its cancellation holds up the server for a bounded time.
+    """
+    released = asyncio.Event()
+
+    class Stubborn(Channel):
+        async def join(self, payload):
+            self.send("stay")
+
+        async def handle_info(self, message):
+            while not released.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await released.wait()
+
+    class StubbornSocket(Socket):
+        channels = {"a": Stubborn}
+
+    app = web.Application()
+    limits = Limits(channel_stop_timeout_ms=10)
+    server = notifier.setup(app, StubbornSocket, keys=["k"], limits=limits)
+    async with serving("front", app, server) as port:
+        await (await http.get(f"http://127.0.0.1:{port}/socket/longpoll?join=a")).read()
+        async with asyncio.timeout(5):
+            await server.endpoint.shutdown()
+        released.set()
 
 
 def test_public_names_are_as_listed() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
-from doors import serving
+from doors import DOORS, serving
 
 import notifier
 from notifier import Notifier, User
@@ -51,11 +51,11 @@ class Desk:
         return await self.get(token=token)
 
 
-@pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
+@pytest.fixture(params=DOORS)
+async def desk(request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
     app = web.Application()
     server = notifier.setup(app, keys=["k"])
-    async with serving("front", app, server) as port, ClientSession() as http:
+    async with serving(request.param, app, server) as port, ClientSession() as http:
         yield Desk(http, port, server)
 
 

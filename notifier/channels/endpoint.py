@@ -50,6 +50,9 @@ SESSION_ID_BYTES: Final = 18
 MAX_REMEMBERED_ENDS: Final = 10_000
 """Ended sessions whose reason is remembered for the client's next request."""
 
+SHUTDOWN_GRACE_S: Final = 0.5
+"""What a channel's end may take beyond its two bounds."""
+
 MAX_COUNTED_REASONS: Final = 100
 """Reasons that refusals are counted by; an author may make one up for each connect."""
 
@@ -204,15 +207,18 @@ class Endpoint:
         """
         Let time pass: look for what is due, again and again.
         """
-        self.tick(self.now())
         self._ticking = asyncio.get_running_loop().call_later(SLOT_S, self.start)
+        self.tick(self.now())
 
     def tick(self, now: float) -> None:
         """
         Do what is due at `now`.
         """
         for owner in self.deadlines.due(now):
-            owner.expire(now)
+            try:
+                owner.expire(now)
+            except Exception:
+                logger.exception("%r could not do what was due", owner)
 
     def unsubscribe(self, topic: str, subscriber: Subscriber) -> None:
         """
@@ -250,13 +256,15 @@ class Endpoint:
         Refuse connects, end every session as restarting, wait for the channels.
 
         Each channel ends within `channel_stop_timeout_ms`, and again as much
-        for its `terminate`.
+        for its `terminate`; one that does not let itself be cancelled is left.
         """
         self.is_down = True
         for server in tuple(self._sessions.values()):
             server.close(RESTARTING)
-        while self._tasks:
-            done, _ = await asyncio.wait(tuple(self._tasks))
+        loop = asyncio.get_running_loop()
+        until = loop.time() + 2 * self.limits.channel_stop_timeout_ms / 1000 + SHUTDOWN_GRACE_S
+        while self._tasks and loop.time() < until:
+            done, _ = await asyncio.wait(tuple(self._tasks), timeout=until - loop.time())
             self._tasks -= done
         if self._ticking is not None:
             self._ticking.cancel()

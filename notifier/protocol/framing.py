@@ -27,6 +27,9 @@ _FIN: Final = 0x80
 _RESERVED: Final = 0x70
 _MASKED: Final = 0x80
 MAX_CONTROL_BYTES: Final = 125
+MAX_PARTS: Final = 100_000
+"""Pieces in which one message may come: fragments, and what the network makes of them."""
+
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 PROTOCOL_ERROR, INVALID_DATA, TOO_BIG = 1002, 1007, 1009
@@ -223,6 +226,10 @@ class FrameReader:
         return (int.from_bytes(masked) ^ int.from_bytes(key)).to_bytes(size)
 
     def _add(self, payload: bytes, *, is_end: bool) -> None:
+        if not payload and not is_end:
+            return
+        if len(self._parts) >= MAX_PARTS:
+            raise _Mistake(TOO_BIG, f"expected at most {MAX_PARTS} pieces of a message")
         self._message_bytes += len(payload)
         if self._decoder is None:
             self._parts.append(payload)

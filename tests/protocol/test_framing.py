@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notifier.protocol import framing
 from notifier.protocol.framing import (
     BINARY,
     CLOSE,
@@ -160,6 +161,14 @@ CASES: dict[str, tuple[list[bytes], list[object]]] = {
         [client(TEXT, first=0), client(CONTINUATION, first=0), client(CONTINUATION)],
         [Data("")],
     ),
+    "5.8 a great many empty fragments": (
+        [
+            client(BINARY, first=0),
+            client(CONTINUATION, first=0) * 5_000,
+            client(CONTINUATION, b"x"),
+        ],
+        [Data(b"x")],
+    ),
     "5.9 continuation of nothing": ([client(CONTINUATION, b"x")], [error(1002)]),
     "5.10 continuation of nothing, unfinished": (
         [client(CONTINUATION, b"x", first=0)],
@@ -283,6 +292,15 @@ def test_outcome_is_the_same_when_bytes_come_singly(name: str) -> None:
     pieces, expected = CASES[name]
     data = b"".join(pieces)
     assert outcome(read(*(data[n : n + 1] for n in range(len(data))))) == expected
+
+
+def test_message_in_too_many_pieces_is_too_big(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    What is kept of a message is bounded by its pieces, too.
+    """
+    monkeypatch.setattr(framing, "MAX_PARTS", 10)
+    pieces = [client(BINARY, b"1", first=0), client(CONTINUATION, b"2", first=0) * 10]
+    assert outcome(read(*pieces)) == [error(1009)]
 
 
 messages = st.one_of(st.text(max_size=300), st.binary(max_size=300))

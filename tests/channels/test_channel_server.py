@@ -5,139 +5,20 @@ How a channel is run: in order, beside the others, and without harm to them.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from notifier import Channel, ConnectInfo, Error, Limits, Ok, Socket, handle_in, handle_out
-from notifier.channels import Endpoint, SocketServer
-from notifier.engine import MemoryEngine
-from notifier.protocol import Message
+from channels.drive import Gate, connected, until
+from notifier import Channel, Error, Limits, Ok, handle_in, handle_out
+from notifier.engine import MemoryEngine, Receiver
 from notifier.protocol.reasons import CLIENT_CLOSED
-from notifier.session import Tokens
-
-PATIENCE_S = 10
-INFO = ConnectInfo("websocket", "127.0.0.1", None, {})
-
-
-class Client:
-    """
-    One connected client without a transport: what it is sent, decoded.
-    """
-
-    def __init__(self, server: SocketServer) -> None:
-        self.server = server
-        self.refs = 0
-        self.waiting: list[list[Any]] = []
-
-    def send(
-        self, topic: str, event: str, payload: object = None, *, join_ref: str | None = "1"
-    ) -> str:
-        self.refs += 1
-        ref = str(self.refs)
-        join_ref = ref if event == "phx_join" else join_ref
-        self.server.receive(
-            Message(join_ref, ref, topic, event, {} if payload is None else payload)
-        )
-        return ref
-
-    async def receive(self) -> list[Any]:
-        async with asyncio.timeout(PATIENCE_S):
-            while not self.waiting:
-                frames = self.server.session.mailbox.take(1_000_000)
-                self.waiting += [json.loads(frame.text) for frame in frames]
-                await asyncio.sleep(0)
-        return self.waiting.pop(0)
-
-    async def join(self, topic: str) -> object:
-        ref = self.send(topic, "phx_join")
-        reply = await self.receive()
-        assert reply[:4] == [ref, ref, topic, "phx_reply"]
-        return reply[4]
-
-    async def ask(self, topic: str, event: str, payload: object = None) -> Any:
-        ref = self.send(topic, event, payload)
-        reply = await self.receive()
-        assert reply[1:4] == [ref, topic, "phx_reply"]
-        return reply[4]
-
-    async def nothing_more(self) -> None:
-        """
-        Make sure that nothing was sent that is not read.
-        """
-        for _ in range(10):
-            await asyncio.sleep(0)
-        ref = self.send("phoenix", "heartbeat", join_ref=None)
-        assert (await self.receive())[1] == ref
-
-
-Connect = Callable[..., Any]
-
-
-@asynccontextmanager
-async def connected(
-    limits: Limits | None = None, **channels: type[Channel]
-) -> AsyncIterator[Connect]:
-    """
-    Give a function that connects a client to a socket with these channels, by their topics.
-    """
-
-    class OneSocket(Socket):
-        pass
-
-    OneSocket.channels = channels
-    tokens = Tokens(["k"], time.time, 60)
-    endpoint = Endpoint(MemoryEngine(time.time), tokens, limits or Limits())
-    endpoint.serve(OneSocket)
-
-    async def connect() -> Client:
-        return Client(await endpoint.open(OneSocket, "2.0.0", {}, INFO))
-
-    connect.endpoint = endpoint
-    yield connect
-    await endpoint.shutdown()
-    assert endpoint.count() == 0
-    assert endpoint.pubsub._topics == {}
-    assert not endpoint._tasks
-
-
-class Gate(Channel):
-    """
-    Holds each `wait` until it is let go on.
-    """
-
-    gates: list[asyncio.Event]
-    ended: list[str]
-
-    @handle_in("wait")
-    async def wait(self, payload):
-        gate = asyncio.Event()
-        self.gates.append(gate)
-        await gate.wait()
-        return Ok(payload)
-
-    @handle_in("ping")
-    async def ping(self, payload):
-        return Ok(payload)
-
-    async def terminate(self, reason):
-        self.ended.append(reason)
 
 
 @pytest.fixture
 def gate() -> type[Gate]:
     return type("OneGate", (Gate,), {"gates": [], "ended": []})
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0)
 
 
 async def test_messages_of_a_channel_are_handled_in_order(gate) -> None:
@@ -447,6 +328,260 @@ async def test_stop_ends_the_channel_after_its_reply() -> None:
         assert (await client.ask("a", "stop"))["status"] == "ok"
         assert (await client.receive())[3] == "phx_close"
         assert (await client.ask("a", "all"))["response"] == {"reason": "unmatched topic"}
+
+
+async def test_channel_that_stops_and_hangs_is_cancelled_when_its_session_ends() -> None:
+    """
+    A stop under way is no reason to wait for ever: the end of the session is a bound for all.
+    """
+    ended = []
+
+    class Hangs(Channel):
+        @handle_in("hang")
+        async def hang(self, payload):
+            await self.stop()
+            await asyncio.Event().wait()
+
+        async def terminate(self, reason):
+            ended.append(reason)
+
+    async with connected(Limits(channel_stop_timeout_ms=20), a=Hangs) as connect:
+        one, other = await connect(), await connect()
+        for client in (one, other):
+            await client.join("a")
+            client.send("a", "hang")
+            await client.nothing_more()
+        one.server.close(CLIENT_CLOSED)
+        await until(lambda: ended)
+        assert ended == ["closed"]
+        assert (await other.join("a")) == {"status": "ok", "response": {}}
+        assert ended == ["closed", "replaced"]
+
+
+class Waits(Channel):
+    """
+    Awaits something that somebody else cancels.
+    """
+
+    async def join(self, payload):
+        if "cancel" in payload:
+            await self.cancelled({})
+
+    @handle_in("cancelled")
+    async def cancelled(self, payload):
+        task = asyncio.ensure_future(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    async def terminate(self, reason):
+        if reason == "left":
+            await self.cancelled({})
+
+
+async def test_cancellation_of_something_else_is_a_crash(caplog) -> None:
+    """
+    Not an ordinary end, after which a client does not join again; and the log says what it was.
+    """
+    async with connected(a=Waits) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "cancelled")
+        assert (await client.receive())[3:] == ["phx_error", {"reason": "channel_crash"}]
+        client.send("a", "phx_join", {"cancel": True})
+        assert (await client.receive())[4]["response"] == {"reason": "join crashed"}
+        ref = client.send("a", "phx_join")
+        await client.receive()
+        client.send("a", "phx_leave", join_ref=ref)
+        assert [(await client.receive())[3] for _ in range(2)] == ["phx_reply", "phx_close"]
+    for name in ("cancelled", "join", "terminate"):
+        assert f"Waits.{name} awaited what was cancelled" in caplog.text
+
+
+async def test_first_channel_is_closed_when_three_joins_come_at_once(gate) -> None:
+    """
+    The join between is given up, and the last waits for the first to end all the same.
+    """
+    async with connected(Limits(channel_stop_timeout_ms=20), a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "wait")
+        await until(lambda: gate.gates)
+        client.send("a", "phx_join")
+        await client.nothing_more()
+        ref = client.send("a", "phx_join")
+        reply = await client.receive()
+        assert reply[:2] == [ref, ref]
+        assert gate.ended == ["replaced"]
+        assert await client.receive() == ["1", "1", "a", "phx_close", {}]
+        await client.nothing_more()
+
+
+async def test_last_of_many_joins_at_once_is_answered(gate) -> None:
+    """
+    A client in a hurry costs itself nothing but its earlier joins.
+    """
+    async with connected(a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        refs = [client.send("a", "phx_join") for _ in range(200)]
+        assert (await client.receive())[:2] == [refs[-1], refs[-1]]
+        assert await client.receive() == ["1", "1", "a", "phx_close", {}]
+        await client.nothing_more()
+
+
+async def test_leave_is_taken_when_the_channel_is_busy(gate) -> None:
+    """
+    Once: a client that is told no does not ask again, and a second leave is one too many.
+    """
+    async with connected(Limits(max_channel_messages=2), a=gate) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "wait")
+        await until(lambda: gate.gates)
+        for _ in range(2):
+            client.send("a", "ping")
+        leave = client.send("a", "phx_leave")
+        busy = client.send("a", "phx_leave")
+        told = await client.receive()
+        assert (told[1], told[4]["response"]) == (busy, {"reason": "channel busy"})
+        gate.gates[0].set()
+        answers = [await client.receive() for _ in range(5)]
+        assert [answer[3] for answer in answers] == ["phx_reply"] * 4 + ["phx_close"]
+        assert answers[3][1] == leave
+
+
+async def test_messages_behind_a_stop_are_answered_as_without_a_channel(gate) -> None:
+    """
+    Nobody waits for a reply that never comes.
+    """
+    async with connected(a=Author) as connect:
+        client = await connect()
+        await client.join("a")
+        await client.receive()
+        client.send("a", "stop")
+        refs = [client.send("a", "refused") for _ in range(3)]
+        assert [(await client.receive())[3] for _ in range(2)] == ["phx_reply", "phx_close"]
+        for ref in refs:
+            assert (await client.receive())[1:] == [
+                ref,
+                "a",
+                "phx_reply",
+                {"status": "error", "response": {"reason": "unmatched topic"}},
+            ]
+
+
+class SlowEngine(MemoryEngine):
+    """
+    Takes its time to subscribe, as one does that asks a server.
+    """
+
+    gate: asyncio.Event
+
+    async def subscribe(self, topic: str, receiver: Receiver) -> None:
+        await super().subscribe(topic, receiver)
+        await self.gate.wait()
+
+
+async def test_broadcasts_come_in_order_when_the_join_takes_long(gate) -> None:
+    """
+    What is broadcast before the join is answered comes after the answer, before what comes later.
+    """
+    engine = SlowEngine(time.time)
+    engine.gate = asyncio.Event()
+    async with connected(engine=engine, a=gate) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        client.send("a", "wait")
+        await until(lambda: engine._receivers)
+        await connect.endpoint.broadcast("a", "news", {"n": 1})
+        await client.nothing_more()
+        engine.gate.set()
+        await until(lambda: gate.gates)
+        await connect.endpoint.broadcast("a", "news", {"n": 2})
+        assert (await client.receive())[3] == "phx_reply"
+        assert [(await client.receive())[4] for _ in range(2)] == [{"n": 1}, {"n": 2}]
+        gate.gates[0].set()
+
+
+async def test_session_ends_while_the_engine_subscribes() -> None:
+    """
+    The join is given up, and nothing stays subscribed.
+    """
+    engine = SlowEngine(time.time)
+    engine.gate = asyncio.Event()
+    async with connected(Limits(channel_stop_timeout_ms=20), engine, a=Channel) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        await until(lambda: engine._receivers)
+        client.server.close(CLIENT_CLOSED)
+        await until(lambda: not connect.endpoint._tasks)
+        assert engine._receivers == {}
+
+
+async def test_terminate_is_told_of_a_crash_when_the_join_cannot_be_answered(gate, caplog) -> None:
+    """
+    The author has let the client in, and is to clean up.
+    """
+
+    class Unanswerable(gate):
+        async def join(self, payload):
+            return Ok({"a": object()})
+
+    async with connected(a=Unanswerable) as connect:
+        client = await connect()
+        assert await client.join("a") == {
+            "status": "error",
+            "response": {"reason": "join crashed"},
+        }
+        await until(lambda: gate.ended)
+        assert gate.ended == ["crashed"]
+        assert await client.join("a") != {}
+
+
+async def test_terminate_is_given_a_bound(caplog) -> None:
+    """
+    Cleaning up may take its time, but not for ever.
+    """
+
+    class Lingers(Channel):
+        async def terminate(self, reason):
+            await asyncio.Event().wait()
+
+    async with connected(Limits(channel_stop_timeout_ms=20), a=Lingers) as connect:
+        client = await connect()
+        await client.join("a")
+        assert (await client.ask("a", "phx_leave"))["status"] == "ok"
+        assert (await client.receive())[3] == "phx_close"
+    assert "channel Lingers crashed in terminate" in caplog.text
+
+
+async def test_channel_that_has_ended_says_nothing_more(gate) -> None:
+    """
+    A push, a reply or a message to itself that comes late goes nowhere, without an error.
+    """
+    channels = []
+
+    class Kept(Author):
+        async def handle_info(self, message):
+            channels.append((self, self.assigns))
+
+        @handle_in("kept")
+        async def kept(self, payload):
+            channels.append(self.socket_ref())
+
+    async with connected(a=Kept) as connect:
+        client = await connect()
+        await client.join("a")
+        client.send("a", "kept")
+        await until(lambda: len(channels) == 2)
+        (channel, _), ref = channels
+        await client.ask("a", "phx_leave")
+        await client.receive()
+        await channel.push("late")
+        await channel.reply(ref, Ok())
+        channel.send("late")
+        await channel.stop()
+        await client.nothing_more()
 
 
 SECRET = "a payload that nobody may read"

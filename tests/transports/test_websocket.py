@@ -64,11 +64,13 @@ def connections(world: World) -> list[Connection]:
 
 async def test_token_comes_as_a_subprotocol(world: World) -> None:
     """
-    As phoenix.js sends it from 1.8 on; `phoenix` is chosen, not the one with the token.
+    As phoenix.js sends it from 1.8 on; `phoenix` is chosen, not the one with the token, which
+    comes before a token in the query.
     """
     token = b64encode(world.token("ann").encode()).decode().rstrip("=")
     offered = ["phoenix", f"base64url.bearer.phx.{token}"]
-    async with world.http.ws_connect(world.url("websocket"), protocols=offered) as websocket:
+    url = f"{world.url('websocket')}?token=another"
+    async with world.http.ws_connect(url, protocols=offered) as websocket:
         assert websocket.protocol == "phoenix"
         assert world.sessions()[0].socket.id == "user_socket:ann"
 

@@ -40,7 +40,7 @@ async def test_channels_run_beside_each_other(gate) -> None:
     """
     One that awaits long holds up nobody: not another channel, not another client.
     """
-    async with connected(a=gate, b=gate) as connect:
+    async with connected(Limits(channel_stop_timeout_ms=20), a=gate, b=gate) as connect:
         client, other = await connect(), await connect()
         await client.join("a")
         client.send("a", "wait")

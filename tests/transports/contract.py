@@ -325,17 +325,16 @@ class TransportContract:
 
     # --- connects
 
-    @pytest.mark.parametrize("where", ["query", "header"])
+    @pytest.mark.parametrize("where", ["query", "header", "both"])
     async def test_token_opens_the_door(self, world: World, where: str) -> None:
         """
-        In the query or in a header.
+        In the query or in a header, which comes first.
         """
         client = world.stranger(self.client_class)
         token = world.token("ann")
-        if where == "query":
-            await client.connect({"token": token})
-        else:
-            await client.connect(headers={"x-phoenix-authtoken": token})
+        query = {"query": {"token": token}, "header": {}, "both": {"token": "another"}}[where]
+        headers = {} if where == "query" else {"x-phoenix-authtoken": token}
+        await client.connect(query, headers)
         assert (await client.join("room:a"))["status"] == "ok"
         assert world.sessions()[0].socket.id == "user_socket:ann"
 

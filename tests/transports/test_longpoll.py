@@ -126,26 +126,6 @@ async def test_newer_poll_takes_the_line(world: World, client: LongPollClient) -
     await client.nothing_more()
 
 
-async def test_storm_of_polls_leaves_the_message_to_one(
-    world: World, client: LongPollClient
-) -> None:
-    """
-    However many poll on one token, few are kept waiting, and the newest has the message.
-    """
-    (session,) = world.sessions()
-    mailbox = session.session.mailbox
-    polls = [asyncio.ensure_future(client.poll()) for _ in range(200)]
-    await until(lambda: mailbox._requests + sum(poll.done() for poll in polls) == len(polls))
-    assert mailbox._requests <= 20
-    await world.server.broadcast("room:a", "news", {"n": 1})
-    world.pass_time(10.0)
-    answers = [await poll for poll in polls]
-    assert sorted(answer["status"] for answer in answers) == [200] + [204] * 199
-    (client.token,) = (answer["token"] for answer in answers if answer["status"] == 200)
-    client.waiting.clear()
-    await client.nothing_more()
-
-
 async def test_thousand_parked_polls_may_vanish(world: World) -> None:
     """
     Each session lives until its time is up, and nothing is left of any of them then.

@@ -156,6 +156,34 @@ class Mistaken(Channel):
     def not_async(self, payload):
         return Ok({"secret": SECRET})
 
+    @handle_in("returns_dict")
+    async def returns_dict(self, payload):
+        return {"secret": SECRET}
+
+    @handle_in("returns_number")
+    async def returns_number(self, payload):
+        return 42
+
+    @handle_in("returns_object")
+    async def returns_object(self, payload):
+        return Ok({"secret": SECRET, "object": object()})
+
+    @handle_in("bad_reply")
+    async def bad_reply(self, payload):
+        await self.reply("1", Ok({"secret": SECRET}))
+
+    @handle_in("reply_none")
+    async def reply_none(self, payload):
+        await self.reply(self.socket_ref(), None)
+
+    @handle_in("reply_dict")
+    async def reply_dict(self, payload):
+        await self.reply(self.socket_ref(), {"secret": SECRET})
+
+    @handle_in("no_info")
+    async def no_info(self, payload):
+        self.send({"secret": SECRET})
+
     @handle_in("push_object")
     async def push_object(self, payload):
         await self.push("news", {"secret": SECRET, "object": object()})
@@ -183,6 +211,14 @@ class Mistaken(Channel):
 
 MISTAKES = {
     "not_async": "Mistaken.not_async must be `async def`, got one that returned",
+    "returns_dict": "must return None, Ok(response) or Error(reason or response), got an object",
+    "returns_number": "must return None, Ok(response) or Error(reason or response), got a number",
+    "returns_object": "Type is not JSON serializable: object",
+    "bad_reply": "reply needs what socket_ref() gave, got str",
+    "reply_none": "reply needs Ok(response) or Error(reason or response), got None",
+    "reply_dict": "must return None, Ok(response) or Error(reason or response), got an object",
+    "no_info": "Mistaken got a message but has no handle_info",
+    "no_such_event": "no handle_in for an event of the client's; there are: bad_reply, broadcast_",
     "push_object": "Type is not JSON serializable: object",
     "broadcast_object": "Type is not JSON serializable: object",
     "broadcast_keys": "Dict key must be str",

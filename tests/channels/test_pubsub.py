@@ -39,25 +39,27 @@ class SlowEngine(MemoryEngine):
     Does what it is asked once it is let, and notes what it was asked.
     """
 
-    gate: asyncio.Event
+    coming: asyncio.Event
+    going: asyncio.Event
     asked: list[str]
 
     async def subscribe(self, topic: str, receiver: Receiver) -> None:
         self.asked.append(f"subscribe {topic}")
-        await self.gate.wait()
+        await self.coming.wait()
         await super().subscribe(topic, receiver)
 
     async def unsubscribe(self, topic: str, receiver: Receiver) -> None:
         self.asked.append(f"unsubscribe {topic}")
-        await self.gate.wait()
+        await self.going.wait()
         await super().unsubscribe(topic, receiver)
 
 
 @pytest.fixture
 def engine() -> SlowEngine:
     engine = SlowEngine(time.time)
-    engine.gate, engine.asked = asyncio.Event(), []
-    engine.gate.set()
+    engine.coming, engine.going, engine.asked = asyncio.Event(), asyncio.Event(), []
+    engine.coming.set()
+    engine.going.set()
     return engine
 
 
@@ -125,14 +127,14 @@ async def test_all_wait_until_the_engine_feeds_a_topic(pubsub: PubSub, engine: S
     """
     The second subscriber is no sooner ready than the first.
     """
-    engine.gate.clear()
+    engine.coming.clear()
     tasks = [asyncio.ensure_future(subscribe(pubsub, "t", Listener(key))) for key in "ab"]
     await until(lambda: engine.asked)
     for _ in range(5):
         await asyncio.sleep(0)
     assert not any(task.done() for task in tasks)
     assert not pubsub.is_live("t")
-    engine.gate.set()
+    engine.coming.set()
     await asyncio.gather(*tasks)
     assert pubsub.is_live("t")
 
@@ -144,13 +146,15 @@ async def test_subscriber_that_comes_while_the_last_one_goes_is_fed(
     However long the engine takes over its goodbye, and each publication comes once.
     """
     await subscribe(pubsub, "t", Listener("a"))
-    engine.gate.clear()
+    engine.going.clear()
     going = asyncio.ensure_future(unsubscribe(pubsub, "t", Listener("a")))
     await until(lambda: engine.asked[-1] == "unsubscribe t")
     new = Listener("b")
     coming = asyncio.ensure_future(subscribe(pubsub, "t", new))
-    await asyncio.sleep(0)
-    engine.gate.set()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(engine._receivers["t"]) == 1
+    engine.going.set()
     await asyncio.gather(going, coming)
     assert (await engine.publish(Publication("t", "news", {}))).reached == 1
     assert len(new.got) == 1
@@ -167,14 +171,14 @@ async def test_nothing_stays_when_a_subscriber_comes_and_goes_meanwhile(
     """
     first, second = Listener("a"), Listener("b")
     await subscribe(pubsub, "t", first)
-    engine.gate.clear()
+    engine.going.clear()
     tasks = [asyncio.ensure_future(unsubscribe(pubsub, "t", first))]
     await until(lambda: engine.asked[-1] == "unsubscribe t")
     tasks.append(asyncio.ensure_future(subscribe(pubsub, "t", second)))
     await asyncio.sleep(0)
     tasks.append(asyncio.ensure_future(unsubscribe(pubsub, "t", second)))
     await asyncio.sleep(0)
-    engine.gate.set()
+    engine.going.set()
     await asyncio.gather(*tasks)
     assert engine._receivers == {}
     assert pubsub._topics == {}

@@ -69,24 +69,6 @@ def test_websocket_tells_the_size_in_the_shortest_form(size: int, head: bytes) -
     assert Frame(b"x" * size, b"").websocket == head + b"x" * size
 
 
-@pytest.mark.parametrize(
-    ("size", "head"),
-    [
-        (0, b"\x81\x00"),
-        (125, b"\x81\x7d"),
-        (126, b"\x81\x7e\x00\x7e"),
-        (65_535, b"\x81\x7e\xff\xff"),
-        (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
-    ],
-)
-def test_websocket_tells_its_length_in_the_shortest_form(size: int, head: bytes) -> None:
-    """
-    Up to 125 bytes take one byte of length, up to 65,535 three, and more take nine.
-    """
-    frame = text_frame("a" * size)
-    assert frame.websocket == head + frame.data
-
-
 @pytest.mark.parametrize("form", ["quoted", "websocket"])
 def test_form_is_made_once(form: str) -> None:
     """

@@ -163,6 +163,17 @@ def get(token: str) -> str:
     return f"GET /socket/longpoll?token={token} HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+async def joined(peer: Peer) -> str:
+    """
+    Open a session on a connection and join `room:a`; give the token to go on with.
+    """
+    await peer.ask(OPEN)
+    token = token_of(peer)
+    await peer.ask(post(token, JOIN))
+    await peer.ask(get(token))
+    return token_of(peer)
+
+
 JOIN = '["1","1","room:a","phx_join",{}]'
 HEARTBEAT = '[null,"1","phoenix","heartbeat",{}]'
 
@@ -560,11 +571,7 @@ def test_messages_are_on_time_while_connections_flood_in(play) -> None:
 
     async def test(w: World) -> None:
         peer = await w.connect()
-        await peer.ask(OPEN)
-        token = token_of(peer)
-        await peer.ask(post(token, JOIN))
-        await peer.ask(get(token))
-        token = token_of(peer)
+        token = await joined(peer)
         flood = [await w.connect() for _ in range(150)]
         for number, one in enumerate(flood):
             one.send(["", "GET /socket", post(token, JOIN)[:-3]][number % 3])
@@ -584,11 +591,7 @@ def test_client_that_does_not_read_is_let_go(play) -> None:
 
     async def test(w: World) -> None:
         reader = await w.connect()
-        await reader.ask(OPEN)
-        token = token_of(reader)
-        await reader.ask(post(token, JOIN))
-        await reader.ask(get(token))
-        token = token_of(reader)
+        token = await joined(reader)
         slow = await w.connect()
         slow.send(
             "GET /socket/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"

@@ -280,7 +280,6 @@ class FrontProtocol(asyncio.Protocol):
             outcome = await serves.open(request, self._answer)
             self.front.proven(self)
         except ConnectionRefused as refusal:
-            await asyncio.sleep(serves.mount.refusal_delay_s(request))
             outcome = serves.refused(refusal, request)
         except Exception:
             logger.exception("a request failed")
@@ -339,7 +338,6 @@ class FrontProtocol(asyncio.Protocol):
         try:
             server = await serves.open(request)
         except ConnectionRefused as refusal:
-            await asyncio.sleep(serves.mount.refusal_delay_s(request))
             self._task = None
             self._write(serves.refused(refusal))
             return

@@ -62,7 +62,6 @@ class LongPollDoor:
             try:
                 outcome = await self.transport.open(request, ready.set)
             except ConnectionRefused as refusal:
-                await asyncio.sleep(self.transport.mount.refusal_delay_s(request))
                 return self.transport.refused(refusal, request)
         return await _finish(outcome, ready) if isinstance(outcome, Waiting) else outcome
 
@@ -122,7 +121,6 @@ class WebSocketDoor:
         try:
             server = await self.transport.open(request)
         except ConnectionRefused as refusal:
-            await asyncio.sleep(self.transport.mount.refusal_delay_s(request))
             return _response(self.transport.refused(refusal))
         subprotocol = self.transport.subprotocol(request)
         websocket = web.WebSocketResponse(

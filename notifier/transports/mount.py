@@ -4,6 +4,8 @@ One place where clients connect: a socket class, and who may come in.
 
 from __future__ import annotations
 
+import asyncio
+
 from attrs import define, field
 
 from notifier.channels import ConnectInfo, Endpoint, Socket, SocketServer
@@ -42,14 +44,20 @@ class Mount:
 
     async def open(self, request: Request, transport: str) -> SocketServer:
         """
-        Connect the client of a request; raise ConnectionRefused.
+        Connect the client of a request; raise ConnectionRefused, late if it is a
+        repeated one: see `refusal_delay_s`.
         """
         token = user_token(request)
         params = request.query.params()
         if token is not None:
             params["token"] = token
         info = ConnectInfo(transport, self.peer(request), token, request.headers)
-        return await self.endpoint.open(self.socket_class, request.query.last("vsn"), params, info)
+        vsn = request.query.last("vsn")
+        try:
+            return await self.endpoint.open(self.socket_class, vsn, params, info)
+        except ConnectionRefused:
+            await asyncio.sleep(self.refusal_delay_s(request))
+            raise
 
     def refusal_delay_s(self, request: Request) -> float:
         """

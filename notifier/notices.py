@@ -108,7 +108,7 @@ class UserSocket(Socket):
         Let in whoever brings a good user token.
         """
         if not info.token:
-            raise ConnectionRefused(TOKEN_MISSING.code, TOKEN_MISSING.text)
+            raise TOKEN_MISSING.refusal()
         try:
             self.user = self.endpoint.tokens.verify_user(info.token)
         except TokenError as error:

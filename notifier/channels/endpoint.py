@@ -275,7 +275,7 @@ class Endpoint:
     def _admit(self, vsn: str | None) -> Serializer:
         serializer = serializer_for(vsn)
         if serializer is None:
-            raise _refusal(UNSUPPORTED_VSN)
+            raise UNSUPPORTED_VSN.refusal()
         self._check_room()
         return serializer
 
@@ -295,7 +295,7 @@ class Endpoint:
             raise
         except Exception as error:
             logger.exception("%s crashed in connect", name)
-            raise _refusal(CONNECT_CRASHED) from error
+            raise CONNECT_CRASHED.refusal() from error
         return socket
 
     def _check_room(self, socket: Socket | None = None) -> None:
@@ -304,18 +304,14 @@ class Endpoint:
         and after it: that takes time.
         """
         if self.is_down:
-            raise _refusal(RESTARTING)
+            raise RESTARTING.refusal()
         if len(self._sessions) >= self.limits.max_sessions:
-            raise _refusal(TOO_MANY_SESSIONS)
+            raise TOO_MANY_SESSIONS.refusal()
         if socket is None:
             return
         limit = self.limits.max_sessions_per_user
         if limit and socket.id is not None and self._per_id[socket.id] >= limit:
-            raise _refusal(TOO_MANY_SESSIONS)
-
-
-def _refusal(reason: Reason) -> ConnectionRefused:
-    return ConnectionRefused(reason.code, reason.text)
+            raise TOO_MANY_SESSIONS.refusal()
 
 
 def _refused_by(result: Error) -> ConnectionRefused:

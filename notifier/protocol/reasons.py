@@ -13,6 +13,8 @@ from typing import Final
 
 from attrs import frozen
 
+from notifier.errors import ConnectionRefused
+
 # In error replies, phx_error and nowhere else.
 UNMATCHED_TOPIC: Final = "unmatched topic"
 TOO_MANY_CHANNELS: Final = "too many channels joined"
@@ -36,6 +38,12 @@ class Reason:
     code: str
     text: str
     close_code: int = 1008
+
+    def refusal(self) -> ConnectionRefused:
+        """
+        Make the refusal of a connect for this reason, to be raised.
+        """
+        return ConnectionRefused(self.code, self.text)
 
 
 # Refused connects: JSON status 403 on long-poll, HTTP 403 on the handshake.

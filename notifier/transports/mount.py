@@ -40,7 +40,7 @@ class Mount:
         if self.origins.allows(request.headers.get("origin")):
             return None
         self.endpoint.count_refusal(ORIGIN_FORBIDDEN.code)
-        return ConnectionRefused(ORIGIN_FORBIDDEN.code, ORIGIN_FORBIDDEN.text)
+        return ORIGIN_FORBIDDEN.refusal()
 
     async def open(self, request: Request, transport: str) -> SocketServer:
         """

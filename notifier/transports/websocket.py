@@ -153,7 +153,7 @@ class WebSocket:
             return self.refused(refusal)
         if serializer_for(request.query.last("vsn")) is None:
             self.mount.endpoint.count_refusal(UNSUPPORTED_VSN.code)
-            return self.refused(ConnectionRefused(UNSUPPORTED_VSN.code, UNSUPPORTED_VSN.text))
+            return self.refused(UNSUPPORTED_VSN.refusal())
         mistake = _handshake_mistake(request)
         return None if mistake is None else Response(400, _TEXT, mistake.encode(errors="replace"))
 

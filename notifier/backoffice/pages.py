@@ -57,13 +57,18 @@ class Pages:
 
     _templates: Environment = attrs.field(factory=_environment)
     _style: bytes = attrs.field(factory=_style)
+    _style_url: str = attrs.field(init=False)
+
+    @_style_url.default
+    def _name_style(self) -> str:
+        return f"{PREFIX}/style.css?v={hashlib.sha256(self._style).hexdigest()[:12]}"
 
     def page(self, template: str, status: int = 200, **values: object) -> web.Response:
         """
         Render one page; every value is escaped.
         """
-        style = f"{PREFIX}/style.css?v={hashlib.sha256(self._style).hexdigest()[:12]}"
-        html = self._templates.get_template(template).render(prefix=PREFIX, style=style, **values)
+        found = self._templates.get_template(template)
+        html = found.render(prefix=PREFIX, style=self._style_url, **values)
         return web.Response(text=html, status=status, content_type="text/html", charset="utf-8")
 
     async def show_style(self, _request: web.Request) -> web.Response:

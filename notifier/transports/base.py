@@ -13,7 +13,7 @@ one route in each door.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 import orjson
@@ -96,6 +96,10 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
     closes: bool = False
+
+
+TOO_SLOW: Final = Response(408, closes=True)
+"""Refuses a head or a body that has not come in its time."""
 
 
 def json_body(value: Mapping[str, Any], *, pretty: bool = False) -> bytes:

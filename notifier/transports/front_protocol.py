@@ -21,7 +21,7 @@ from attrs import define, field
 from notifier.errors import ConnectionRefused
 from notifier.protocol.reasons import CLIENT_CLOSED
 from notifier.session.poll import READY
-from notifier.transports.base import Query, Request, Response
+from notifier.transports.base import TOO_SLOW, Query, Request, Response
 from notifier.transports.head import HandOver, Repeated, find_end, parse_head
 from notifier.transports.longpoll import BODY_TIMEOUT_S, HEADERS, LongPoll, Posting, Waiting
 from notifier.transports.websocket import WebSocket
@@ -147,7 +147,7 @@ class FrontProtocol(asyncio.Protocol):
             self._deadline = now + KEEP_ALIVE_S
             self.front.endpoint.deadlines.watch(self)
         elif self._state is _BODY or self._buffer:
-            self._write(Response(408, closes=True))
+            self._write(TOO_SLOW)
         else:
             self._let_go()
             self._transport.close()

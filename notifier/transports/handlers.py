@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 from notifier.channels import SocketServer
 from notifier.errors import ConnectionRefused
 from notifier.protocol.reasons import CLIENT_CLOSED
-from notifier.transports.base import Query, Request, Response
+from notifier.transports.base import TOO_SLOW, Query, Request, Response
 from notifier.transports.longpoll import BODY_TIMEOUT_S, LongPoll, Waiting
 from notifier.transports.mount import Mount
 from notifier.transports.paths import socket_paths
@@ -74,7 +74,7 @@ class LongPollDoor:
                 body = await _read(http, self.transport.mount.endpoint.limits.max_message_bytes)
             return self.transport.too_large() if body is None else outcome.receive(body)
         except TimeoutError:
-            return self.transport.too_slow()
+            return TOO_SLOW
         finally:
             outcome.abandon()
 

@@ -174,9 +174,9 @@ class LongPoll:
     """
     The long-poll transport of one mount.
 
-    A door calls `begin`. It gets a Response to write; a Posting to give the
-    body to; or for a GET an outcome of `get` or, where the session is still to
-    be opened, a coroutine of one.
+    A door calls `refuse_method`, and then `post`, or `poll` and where that gives
+    None `open`. It gets a Response to write, a Posting to give the body to, or a
+    Waiting to be told by.
     """
 
     mount: Mount
@@ -189,7 +189,7 @@ class LongPoll:
             return Response(400, (_CORS,))
         refusal = self.mount.check_origin(request)
         if refusal is not None:
-            return _refused(refusal, request)
+            return self.refused(refusal, request)
         return _preflight(request) if request.method == "OPTIONS" else None
 
     def poll(self, request: Request, on_ready: Callable[[], None]) -> Waiting | Response | None:
@@ -241,7 +241,14 @@ class LongPoll:
         """
         Say no to a connect, and why.
         """
-        return _refused(refusal, request)
+        body = {
+            **refusal.response,
+            "status": 403,
+            "reason": refusal.code,
+            "message": refusal.text,
+        }
+        pretty = _pretty_path(request) is not None
+        return Response(200, HEADERS, json_body(body, pretty=pretty))
 
     def post(self, request: Request) -> Posting | Response:
         """
@@ -263,12 +270,6 @@ class LongPoll:
         text = f"expected a body of at most {limit} bytes: nothing of it was handled"
         body = json_body({"status": 413, "reason": MESSAGE_TOO_LARGE.code, "message": text})
         return Response(413, HEADERS, body, closes=True)
-
-    def too_slow(self) -> Response:
-        """
-        Refuse a body that has not come within `BODY_TIMEOUT_S`, and close.
-        """
-        return Response(408, closes=True)
 
     def _find(self, token: str) -> tuple[SocketServer, int] | Reason:
         """
@@ -304,17 +305,6 @@ def _status(status: int, more: Mapping[str, Any] | None = None) -> Response:
 
 
 _ACCEPTED: Final = _status(200)
-
-
-def _refused(refusal: ConnectionRefused, request: Request) -> Response:
-    body = {
-        **refusal.response,
-        "status": 403,
-        "reason": refusal.code,
-        "message": refusal.text,
-    }
-    pretty = _pretty_path(request) is not None
-    return Response(200, HEADERS, json_body(body, pretty=pretty))
 
 
 def _pretty_path(request: Request) -> str | None:

@@ -246,9 +246,8 @@ class Endpoint:
         """
         Run a coroutine as a task that is held on to until it is done.
         """
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self.run_channel(work)
+        task.add_done_callback(self.channel_ran)
         return task
 
     async def shutdown(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
-from notifier.engine import Engine, Publication, Receiver
+from notifier.engine import Engine, Publication
 from notifier.protocol import Broadcast, Frame, Serializer
 
 
@@ -58,7 +58,6 @@ class _Topic:
     The subscribers of one topic; `is_live` once the engine feeds it.
     """
 
-    receive: Receiver
     subscribers: dict[str, Subscriber] = field(factory=dict)
     lock: asyncio.Lock = field(factory=asyncio.Lock)
     is_live: bool = False
@@ -84,7 +83,7 @@ class PubSub:
         """
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = _Topic(self._fan_out)
+            topic = self._topics[name] = _Topic()
         topic.subscribers[subscriber.key] = subscriber
         return None if topic.is_live else self._begin(name, topic)
 
@@ -98,7 +97,7 @@ class PubSub:
     async def _begin(self, name: str, topic: _Topic) -> None:
         async with topic.lock:
             if not topic.is_live and topic.subscribers:
-                await self.engine.subscribe(name, topic.receive)
+                await self.engine.subscribe(name, self._fan_out)
                 topic.is_live = True
 
     def unsubscribe(self, name: str, subscriber: Subscriber) -> Coroutine[Any, Any, None] | None:
@@ -116,7 +115,7 @@ class PubSub:
         async with topic.lock:
             if not topic.subscribers and self._topics.get(name) is topic:
                 topic.is_live = False
-                await self.engine.unsubscribe(name, topic.receive)
+                await self.engine.unsubscribe(name, self._fan_out)
                 if not topic.subscribers:  # else whoever came meanwhile waits for the lock
                     del self._topics[name]
 

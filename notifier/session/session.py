@@ -84,13 +84,6 @@ class Deliver:
     seat: Seat
     message: Message
 
-    @property
-    def is_leave(self) -> bool:
-        """
-        Whether the channel is asked to end.
-        """
-        return self.message.event == PHX_LEAVE
-
 
 Command = Join | Deliver
 

@@ -8,7 +8,6 @@ last: `?token=USER&vsn=2.0.0&token=SESSION`.
 
 from __future__ import annotations
 
-import binascii
 from base64 import urlsafe_b64decode
 from typing import Final
 
@@ -62,5 +61,5 @@ def _decode_bearer(encoded: str) -> str:
     try:
         padded = encoded.translate(str.maketrans("+/", "-_")) + "=" * (-len(encoded) % 4)
         return urlsafe_b64decode(padded).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
+    except ValueError:
         return ""

@@ -41,9 +41,7 @@ _SINGLE: Final = frozenset(
 @define
 class Head:
     """
-    A request head that the front answers itself.
-
-    `size` is its length in bytes, `body_size` that of the body after it.
+    A request head that the front answers itself; `body_size` is in bytes.
     """
 
     method: str
@@ -51,7 +49,6 @@ class Head:
     query: str = field(repr=lambda query: f"<{len(query)}>")
     headers: Mapping[str, str] = field(repr=lambda headers: f"<{len(headers)}>")
     minor_version: int
-    size: int
     body_size: int
     keeps_alive: bool
 
@@ -62,13 +59,13 @@ class HandOver(Exception):
     """
 
 
-def find_end(buffer: bytearray, start: int = 0) -> int:
+def find_end(buffer: bytearray) -> int:
     """
     Find where a head ends, -1 if more bytes are needed.
 
     Raises HandOver as soon as the head is too long or has a bare line feed.
     """
-    end = buffer.find(END, max(start - 3, 0), MAX_HEAD_BYTES + len(END))
+    end = buffer.find(END, 0, MAX_HEAD_BYTES + len(END))
     if end >= 0:
         return end + len(END)
     if len(buffer) > MAX_HEAD_BYTES or buffer.find(b"\n\n") >= 0:
@@ -95,7 +92,7 @@ def parse_head(head: bytes) -> Head:
         raise HandOver
     connection = headers.get("connection", "").lower()
     keeps = "close" not in connection if minor else "keep-alive" in connection
-    return Head(method, path, query, headers, minor, len(head), int(length or 0), keeps)
+    return Head(method, path, query, headers, minor, int(length or 0), keeps)
 
 
 def parse_fields(block: bytes) -> Mapping[str, str]:

@@ -75,6 +75,7 @@ class Endpoint:
     refused: Counter[str] = field(init=False, factory=Counter)
     _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
     _per_id: Counter[str] = field(init=False, factory=Counter)
+    _draining: dict[str, SocketServer] = field(init=False, factory=dict)
     _ends: OrderedDict[str, Reason] = field(init=False, factory=OrderedDict)
     _routes: dict[type[Socket], Routes] = field(init=False, factory=dict)
     _tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
@@ -175,22 +176,27 @@ class Endpoint:
 
     def find(self, token: str) -> SocketServer | Reason:
         """
-        Find a living session by the signed part of its token, else why it is gone.
+        Find a session by the signed part of its token, else why it is gone.
 
-        A token among those given out needs no other proof; for any other the
+        One that has ended is found while something put before is left to poll. A
+        token among those given out needs no other proof; for any other the
         signature tells a session that has ended from one that never was ours.
         """
-        found = self._sessions.get(token) or self._ends.get(token)
+        found = self._sessions.get(token) or self._draining.get(token) or self._ends.get(token)
         if found is not None:
             return found
         return SESSION_GONE if self.tokens.verify_session(token) else SESSION_FOREIGN
 
     def session_ended(self, server: SocketServer, reason: Reason) -> None:
         """
-        Forget a session that has ended.
+        Count a session no more, and forget it once nobody asks for what is left in it.
         """
         self._sessions.pop(server.token, None)
-        self.deadlines.forget(server)
+        if server.session.mailbox.is_through:
+            self.deadlines.forget(server)
+        else:
+            self._draining[server.token] = server
+            self.deadlines.watch(server)
         self._ends[server.token] = reason
         if len(self._ends) > MAX_REMEMBERED_ENDS:
             self._ends.popitem(last=False)
@@ -200,6 +206,13 @@ class Endpoint:
             if not self._per_id[id]:
                 del self._per_id[id]
             self.unsubscribe(id, server)
+
+    def drained(self, server: SocketServer) -> None:
+        """
+        Forget a session that has ended and that nobody asks for any more.
+        """
+        self._draining.pop(server.token, None)
+        self.deadlines.forget(server)
 
     # --- time and tasks
 
@@ -265,6 +278,8 @@ class Endpoint:
         while self._tasks and loop.time() < until:
             done, _ = await asyncio.wait(tuple(self._tasks), timeout=until - loop.time())
             self._tasks -= done
+        for server in tuple(self._draining.values()):
+            self.drained(server)
         if self._ticking is not None:
             self._ticking.cancel()
         await self.engine.close()

@@ -111,6 +111,7 @@ class SocketServer:
         """
         if self.session.mailbox.expire(now):
             self.close(SESSION_EXPIRED)
+            self.endpoint.drained(self)
         else:
             self.endpoint.deadlines.watch(self)
 

@@ -8,6 +8,8 @@ The rules of this file:
 - At most one poll holds the line. The newer takes it; the older is let go
   with 204, or waits out its window once takeovers come in a storm.
 - A poll whose cursor lies below what is acknowledged touches nothing.
+- What was put before the end is still handed out, and only then the end told;
+  but for the SILENT_ENDS, after which nobody takes it.
 - No clock: `now` is handed in (seconds, monotonic), deadlines are handed out.
 """
 
@@ -19,7 +21,13 @@ from typing import Final
 from attrs import define, field
 
 from notifier.protocol import Frame
-from notifier.protocol.reasons import ACK_BEYOND_SENT, SLOW_CONSUMER, Reason
+from notifier.protocol.reasons import (
+    ACK_BEYOND_SENT,
+    CLIENT_CLOSED,
+    SESSION_EXPIRED,
+    SLOW_CONSUMER,
+    Reason,
+)
 from notifier.session.limits import Limits
 from notifier.session.poll import DONE, PARKED, READY, Answer, Poll
 
@@ -34,6 +42,9 @@ ENVELOPE_BYTES: Final = 512
 
 MAX_WAITING_POLLS: Final = 16
 """Polls that wait out their window after a storm; one more lets the oldest go."""
+
+SILENT_ENDS: Final = frozenset({ACK_BEYOND_SENT, CLIENT_CLOSED, SESSION_EXPIRED, SLOW_CONSUMER})
+"""Ends after which nothing is handed out: the client is gone, or has a hole."""
 
 
 @define(eq=False, repr=False)
@@ -72,6 +83,13 @@ class Mailbox:
         The number of the newest message put.
         """
         return self.acked + len(self._frames)
+
+    @property
+    def is_through(self) -> bool:
+        """
+        Whether the mailbox is closed, and empty too: there is nothing more to come.
+        """
+        return self.end is not None and not self._frames
 
     # --- in
 
@@ -125,7 +143,7 @@ class Mailbox:
         poll.deadline = now + self.window_s
         poll.state = PARKED
         self._requests += 1
-        if self.end is None and poll.cursor >= self.acked:
+        if poll.cursor >= self.acked and (self.end is None or self._frames):
             if poll.cursor > self.acked:
                 self.acknowledge(poll.cursor)
             if self._line is not None:
@@ -142,8 +160,9 @@ class Mailbox:
         """
         if poll is not self._line or not self._frames:
             self.abandon(poll, now)
-            status = 204 if self.end is None else 500
-            return Answer(status, max(poll.cursor, self.acked), reason=self.end)
+            end = self.end if self.is_through else None
+            status = 204 if end is None else 500
+            return Answer(status, max(poll.cursor, self.acked), reason=end)
         self._line, poll.state = None, DONE
         self._requests -= 1
         self._quiet_since = now
@@ -208,9 +227,11 @@ class Mailbox:
     def deadline(self) -> float:
         """
         Tell when `expire` has something to do, in seconds of `now`'s clock.
+
+        With a listener it has not: whoever listens ends the session.
         """
         polls = [poll.deadline for poll in self._parked()]
-        if self._requests == 0:
+        if self._requests == 0 and self._listener is None:
             polls.append(self._quiet_since + EXPIRY_WINDOWS * self.window_s)
         return min(polls, default=float("inf"))
 
@@ -225,15 +246,15 @@ class Mailbox:
 
     def close(self, reason: Reason) -> None:
         """
-        Tell whoever waits; only the first close counts.
+        Tell whoever waits; the first reason stands.
 
-        A listener may still `take` what was put before, polls get nothing more.
+        What was put before may still be had, until a reason of SILENT_ENDS comes.
         """
+        if reason in SILENT_ENDS:
+            self._frames, self._bytes = [], 0
         if self.end is not None:
             return
         self.end = reason
-        if self._listener is None or reason is SLOW_CONSUMER:
-            self._frames, self._bytes = [], 0
         for poll in self._parked():
             self._make_ready(poll)
         if self._listener is not None:

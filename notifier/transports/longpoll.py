@@ -258,6 +258,8 @@ class LongPoll:
         if isinstance(found, Reason):
             return _status(410, reason_body(found))
         server, _ = found
+        if server.session.end is not None:
+            return _status(410, reason_body(server.session.end))
         server.session.mailbox.begin_request()
         content_type = request.headers.get("content-type", "").partition(";")[0]
         return Posting(server, content_type.strip().lower() == BATCH_TYPE)
@@ -273,7 +275,7 @@ class LongPoll:
 
     def _find(self, token: str) -> tuple[SocketServer, int] | Reason:
         """
-        Find the living session that a token names, else why there is none.
+        Find the session that a token names, else why there is none.
         """
         parts = split_cursor(token)
         if parts is None:

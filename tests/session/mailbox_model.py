@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from notifier.protocol.reasons import ACK_BEYOND_SENT, SLOW_CONSUMER, Reason
+from notifier.protocol.reasons import (
+    ACK_BEYOND_SENT,
+    DISCONNECTED,
+    RESTARTING,
+    SLOW_CONSUMER,
+    Reason,
+)
 
 WINDOW_S = 4.0
 MAX_MESSAGES = 8
@@ -54,6 +60,7 @@ class Model:
     posts: int = 0
     takeovers: list[float] = field(factory=list)
     quiet_since: float = 0.0
+    has_dropped: bool = False
 
     # --- what is done to it
 
@@ -70,17 +77,19 @@ class Model:
             self.line.wake()
 
     def close(self, reason: Reason) -> None:
+        if reason not in (DISCONNECTED, RESTARTING):
+            self.has_dropped |= bool(self.kept)
+            self.kept.clear()
         if self.end is None:
             self.end = reason
-            self.kept.clear()
             for flight in self.flying:
                 flight.wake()
 
     def poll(self, flight: Flight) -> None:
-        if self.end is None and flight.cursor > self.sent:
+        if not self.is_through and flight.cursor > self.sent:
             self.close(ACK_BEYOND_SENT)
         self.flying.append(flight)
-        if self.end is not None or flight.cursor < self.acked:
+        if self.is_through or flight.cursor < self.acked:
             flight.state = "READY"
             return
         self.acked = flight.cursor
@@ -88,7 +97,7 @@ class Model:
         if self.line is not None:
             self.take_over(self.line, flight.began)
         self.line = flight
-        if self.kept:
+        if self.kept or self.end is not None:
             flight.state = "READY"
 
     def take_over(self, older: Flight, now: float) -> None:
@@ -106,10 +115,10 @@ class Model:
         Answer what is ready: status, cursor, numbers.
         """
         numbers = list[int]()
-        if flight is self.line and self.end is None:
+        if flight is self.line:
             numbers = self.page()
         self.gone(flight, now)
-        if self.end is not None:
+        if self.is_through:
             return 500, max(flight.cursor, self.acked), []
         if not numbers:
             return 204, max(flight.cursor, self.acked), []
@@ -147,6 +156,10 @@ class Model:
         return not self.is_busy and now >= self.quiet_since + 1.5 * WINDOW_S
 
     # --- what is seen of it
+
+    @property
+    def is_through(self) -> bool:
+        return self.end is not None and not self.kept
 
     @property
     def is_busy(self) -> bool:

@@ -20,6 +20,7 @@ from notifier.session.mailbox import (
     ENVELOPE_BYTES,
     EXPIRY_WINDOWS,
     MAX_WAITING_POLLS,
+    SILENT_ENDS,
     TAKEOVERS_A_SECOND,
 )
 from session.letters import ask, fetch, letter, numbers
@@ -234,7 +235,7 @@ def test_poll_of_a_closed_mailbox_is_answered_at_once() -> None:
     """
     Whoever asks after the end is told why.
     """
-    mailbox = mailbox_with(1)
+    mailbox = Mailbox(Limits())
     mailbox.close(RESTARTING)
     answer = ask(mailbox).answer(0.0)
     assert (answer.status, answer.reason, list(answer.frames)) == (500, RESTARTING, [])
@@ -628,6 +629,46 @@ def test_close_leaves_a_listener_what_was_put_before() -> None:
     mailbox.close(DISCONNECTED)
     assert calls == [None, DISCONNECTED]
     assert numbers(mailbox.take(1_000)) == [1]
+
+
+def test_close_leaves_polls_what_was_put_before() -> None:
+    """
+    A poll gets the last messages, as often as it asks, and then the end.
+    """
+    mailbox = mailbox_with(2)
+    mailbox.close(DISCONNECTED)
+    mailbox.put(letter(3))
+    assert fetch(mailbox) == fetch(mailbox) == (200, 2, [1, 2])
+    assert not mailbox.is_through
+    answer = ask(mailbox, 2).answer(0.0)
+    assert (answer.status, answer.reason, mailbox.is_through) == (500, DISCONNECTED, True)
+
+
+def test_close_lets_an_old_poll_go_on_to_what_is_left() -> None:
+    """
+    A repeated poll of a closed mailbox gets 204 at the floor, as of a living one.
+    """
+    mailbox = mailbox_with(2)
+    fetch(mailbox)
+    mailbox.acknowledge(1)
+    mailbox.close(DISCONNECTED)
+    answer = ask(mailbox, 0).answer(0.0)
+    assert (answer.status, answer.cursor, answer.reason) == (204, 1, None)
+
+
+@pytest.mark.parametrize("reason", sorted(SILENT_ENDS, key=lambda reason: reason.code))
+@pytest.mark.parametrize("ended_before", [True, False])
+def test_close_leaves_nothing_when_nobody_is_to_have_it(reason: Reason, ended_before: bool) -> None:
+    """
+    A client that is gone, or that has a hole, holds no memory; the first reason stands.
+    """
+    mailbox = mailbox_with(2)
+    if ended_before:
+        mailbox.close(DISCONNECTED)
+    mailbox.close(reason)
+    answer = ask(mailbox).answer(0.0)
+    assert (answer.status, list(answer.frames)) == (500, [])
+    assert answer.reason is (DISCONNECTED if ended_before else reason)
 
 
 def test_close_of_a_slow_listener_lets_go_of_everything() -> None:

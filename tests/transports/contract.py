@@ -440,6 +440,20 @@ class TransportContract:
         assert (await other.ask("room:a", "echo"))["status"] == "ok"
         assert await world.server.disconnect("user_socket:ann") == 0
 
+    async def test_client_that_is_thrown_out_gets_what_was_sent_before(
+        self, world: World, client: Client
+    ) -> None:
+        """
+        "You are being logged out", and then the end: no word is lost, however many there are.
+        """
+        for number in range(3):
+            await world.server.broadcast("room:a", "news", {"n": number, "x": "x" * 40_000})
+        await world.server.disconnect("user_socket:ann")
+        assert world.server.endpoint.count() == 0
+        await world.server.broadcast("room:a", "news", {"n": "too late"})
+        assert [(await client.receive()).payload["n"] for _ in range(3)] == [0, 1, 2]
+        assert (await client.ended()).code == self.told(DISCONNECTED)
+
     async def test_clients_hear_it_when_the_server_goes_down(
         self, world: World, client: Client
     ) -> None:

@@ -14,8 +14,10 @@ from aiohttp import ClientSession, web
 from doors import serving
 
 import notifier
-from notifier import Channel, Notifier, Socket
+from notifier import Channel, Limits, Notifier, Socket
+from notifier.session.mailbox import EXPIRY_WINDOWS
 
+EXPIRY_S = EXPIRY_WINDOWS * Limits().window_ms / 1000
 PATIENCE_S = 10
 
 
@@ -83,7 +85,8 @@ async def test_idle_sessions_have_no_task_and_no_timer() -> None:
 @pytest.mark.parametrize("transport", ["longpoll", "websocket"])
 async def test_ended_session_is_freed_without_the_collector(transport: str) -> None:
     """
-    Nothing of a session refers to itself, so that its memory comes back at once.
+    Nothing of a session refers to itself, so that its memory comes back once nobody
+    can ask for what was put before the end.
     """
     app, server = setup()
     async with serving("front", app, server) as port, ClientSession() as http:
@@ -101,6 +104,7 @@ async def test_ended_session_is_freed_without_the_collector(transport: str) -> N
         if transport == "websocket":
             await websocket.receive()
             await websocket.close()
+        server.endpoint.tick(server.endpoint.now() + EXPIRY_S)
         await until(lambda: not any(part() for part in gone))
 
 
@@ -123,6 +127,7 @@ async def test_nothing_is_left_when_all_clients_have_gone(door: str) -> None:
             await websocket.close()
         await server.disconnect("user_socket:1")
         await until(lambda: endpoint.count() == 0 and not endpoint._tasks)
+        endpoint.tick(endpoint.now() + EXPIRY_S)
         await until(lambda: len(endpoint.deadlines) <= before)
         assert endpoint.pubsub._topics == {}
         assert endpoint.engine._receivers == {}  # type: ignore[attr-defined]

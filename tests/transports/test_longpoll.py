@@ -209,6 +209,7 @@ async def test_dead_session_is_told_so_at_once(
     """
     await world.server.disconnect("user_socket:ann")
     if why == "session_gone":
+        world.pass_time(15.0)
         world.server.endpoint._ends.clear()
     elif why == "session_foreign":
         client.token = "nts_" + "x" * 24 + ".forged.0"
@@ -219,6 +220,23 @@ async def test_dead_session_is_told_so_at_once(
     assert (answer["status"], answer["reason"]) == (410, why)
     assert "token" not in answer
     assert world.server.endpoint.count() == 0
+
+
+async def test_ended_session_takes_no_post_while_it_is_polled_empty(
+    world: World, client: LongPollClient
+) -> None:
+    """
+    What it was sent before can be had, and nothing more comes in; not for ever.
+    """
+    await world.server.broadcast("room:a", "news", {"n": 1})
+    await world.server.disconnect("user_socket:ann")
+    answer = await client.post(b'["1","2","room:a","echo",{}]')
+    assert (answer["status"], answer["reason"]) == (410, "disconnected")
+    assert (await client.receive()).payload == {"n": 1}
+    world.pass_time(15.1)
+    with pytest.raises(Ended):
+        await client.poll()
+    assert world.server.endpoint._draining == {}
 
 
 @pytest.mark.parametrize(
@@ -361,7 +379,8 @@ async def test_pretty_answer_is_for_human_eyes(world: World) -> None:
     ]
     await world.server.broadcast("room:a", "news", {"n": 1})
     async with world.http.get(f"http://127.0.0.1:{world.port}{answer['next']}") as response:
-        assert (await response.json())["messages"] == [[None, None, "room:a", "news", {"n": 1}]]
+        answer = await response.json()
+    assert answer["messages"] == [[None, None, "room:a", "news", {"n": 1}]]
     await world.server.disconnect("user_socket:ann")
     async with world.http.get(f"http://127.0.0.1:{world.port}{answer['next']}") as response:
         assert (await response.json())["status"] == 500

@@ -17,6 +17,7 @@ from attrs import define, field
 
 from notifier.channels.author import call
 from notifier.channels.pubsub import PubSub, Subscriber
+from notifier.channels.replay import Turns
 from notifier.channels.replies import Error, check_result
 from notifier.channels.socket import ConnectInfo, Socket
 from notifier.channels.socket_server import SocketServer
@@ -72,6 +73,7 @@ class Endpoint:
     now: Callable[[], float] = field(default=time.monotonic)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
+    turns: Turns = field(init=False, factory=Turns)
     refused: Counter[str] = field(init=False, factory=Counter)
     _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
     _per_id: Counter[str] = field(init=False, factory=Counter)

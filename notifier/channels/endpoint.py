@@ -16,6 +16,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from notifier.channels.author import call
+from notifier.channels.presence import Presence
 from notifier.channels.pubsub import PubSub, Subscriber
 from notifier.channels.replies import Error, check_result
 from notifier.channels.socket import ConnectInfo, Socket
@@ -72,6 +73,7 @@ class Endpoint:
     now: Callable[[], float] = field(default=time.monotonic)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
+    presence: Presence = field(init=False)
     refused: Counter[str] = field(init=False, factory=Counter)
     _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
     _per_id: Counter[str] = field(init=False, factory=Counter)
@@ -83,6 +85,7 @@ class Endpoint:
 
     def __attrs_post_init__(self) -> None:
         self.pubsub = PubSub(self.engine)
+        self.presence = Presence(self)
 
     def __repr__(self) -> str:
         return f"<Endpoint {len(self._sessions)} sessions>"

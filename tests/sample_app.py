@@ -108,6 +108,10 @@ class Present(Channel):
         await self.update(self.assigns["user_id"], payload)
         return Ok()
 
+    @handle_in("list")
+    async def list_all(self, payload):
+        return Ok(await self.presences())
+
     @handle_in("untrack")
     async def hide(self, payload):
         await self.untrack(self.assigns["user_id"])

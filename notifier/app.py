@@ -21,6 +21,7 @@ from attrs import define, field
 
 from notifier import backoffice
 from notifier.channels import Endpoint, Socket
+from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt
@@ -74,6 +75,12 @@ class Notifier:
         Send an event to everyone on a topic; see `Endpoint.broadcast`.
         """
         return await self.endpoint.broadcast(topic, event, payload)
+
+    async def presences(self, topic: str) -> Presences:
+        """
+        List who is present on a topic; see `Channel.presences`.
+        """
+        return await self.endpoint.presence.list(topic)
 
     async def disconnect(self, id: str) -> int:
         """

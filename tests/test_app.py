@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import json
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -73,6 +74,34 @@ async def test_chat_example_is_short_and_works(http: ClientSession, door: str) -
         assert (refused["status"], refused["reason"]) == (403, "name_missing")
         joined = await (await http.get(f"{url}&name=ann")).json()
         assert '"status":"ok"' in joined["messages"][0]
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_presence_example_is_short_and_works(http: ClientSession, door: str) -> None:
+    """
+    Whoever joins is in the list that is asked for outside, with the newest meta.
+    """
+    assert len((EXAMPLES / "presence.py").read_text().splitlines()) <= 40
+    app = web.Application()
+    lobby = notifier.setup(app, example("presence").LobbySocket, keys=["k"])
+    async with serving(door, app, lobby) as port:
+        url = f"http://127.0.0.1:{port}/socket/longpoll"
+        query = {"vsn": "2.0.0", "join": "lobby", "name": "ann"}
+        joined = await (await http.get(url, params=query)).json()
+        messages, token = joined["messages"], joined["token"]
+        while len(messages) < 3:
+            more = await (await http.get(url, params={"token": token})).json()
+            messages, token = messages + more["messages"], more["token"]
+        join_ref, *_ = json.loads(messages[0])
+        events = [json.loads(message)[3] for message in messages]
+        assert events == ["phx_reply", "presence_diff", "presence_state"]
+        push = json.dumps([join_ref, "9", "lobby", "status", {"status": "away"}])
+        await (await http.post(url, params={"token": token}, data=push)).read()
+        answer = await (await http.get(url, params={"token": token})).json()
+        assert '"status":"ok"' in "".join(answer["messages"])
+        (meta,) = (await lobby.presences("lobby"))["ann"]["metas"]
+        assert meta["status"] == "away"
+        assert await lobby.presences("elsewhere") == {}
 
 
 @pytest.mark.parametrize("door", DOORS)

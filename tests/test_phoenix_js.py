@@ -20,7 +20,7 @@ from aiohttp import web
 from attrs import define, field
 from conftest import require, require_node_modules
 from doors import DOORS, serving
-from sample_app import Room
+from sample_app import Present, Room
 
 import notifier
 from notifier import Channel, ConnectInfo, Limits, Notifier, Retention, User, UserSocket
@@ -52,12 +52,13 @@ class RecordingSocket(UserSocket):
     Takes a user token, and remembers how it came.
     """
 
-    channels = {"room:*": Room, "log:*": Log}
+    channels = {"room:*": Room, "log:*": Log, "presence:*": Present}
     seen: list[tuple[str, set[str]]] = []
 
     async def connect(self, params: Mapping[str, str], info: ConnectInfo) -> Any:
         bearers = {name for name in TOKEN_HEADERS.values() if name in info.headers}
         self.seen.append((info.transport, bearers))
+        self.assigns["user_id"] = params.get("user_id")
         return await super().connect(params, info)
 
 
@@ -279,6 +280,18 @@ async def test_phoenix_js_is_kept_out_when_it_has_no_token(
     A client without token is refused, and told so.
     """
     await drive(server, package, transport, "refused", params={})
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("package", VERSIONS)
+async def test_phoenix_js_knows_who_is_present_when_others_come_and_go(
+    server: Server, package: str, transport: str
+) -> None:
+    """
+    Each client's `Presence` has what the server has, after joins, updates, a crash and leaves.
+    """
+    params = {"token": server.token()}
+    await drive(server, package, transport, "presence", params=params)
 
 
 OnUpgrade = Callable[[asyncio.StreamWriter], None]

@@ -379,6 +379,7 @@ class ChannelServer:
     def _finish(self, end: End) -> None:
         if end is not End.REPLACED:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
+        self.owner.endpoint.presence.left(self)
         self.owner.channel_ended(self)
         self._elder = None
         self.channel = Channel()  # the author's holds on to us: both are free to go now

@@ -16,6 +16,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from notifier.channels.author import call
+from notifier.channels.presence import Presence
 from notifier.channels.pubsub import PubSub, Subscriber
 from notifier.channels.replay import Turns
 from notifier.channels.replies import Error, check_result
@@ -74,6 +75,7 @@ class Endpoint:
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
     turns: Turns = field(init=False, factory=Turns)
+    presence: Presence = field(init=False)
     refused: Counter[str] = field(init=False, factory=Counter)
     _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
     _per_id: Counter[str] = field(init=False, factory=Counter)
@@ -86,6 +88,7 @@ class Endpoint:
 
     def __attrs_post_init__(self) -> None:
         self.pubsub = PubSub(self.engine)
+        self.presence = Presence(self)
 
     def __repr__(self) -> str:
         return f"<Endpoint {len(self._sessions)} sessions>"

@@ -73,7 +73,21 @@ async def test_chat_example_is_short_and_works(http: ClientSession, door: str) -
         refused = await (await http.get(url)).json()
         assert (refused["status"], refused["reason"]) == (403, "name_missing")
         joined = await (await http.get(f"{url}&name=ann")).json()
-        assert '"status":"ok"' in joined["messages"][0]
+        reply = json.loads(joined["messages"][0])[4]
+        assert reply["status"] == "ok"
+        base, query = f"http://127.0.0.1:{port}/socket/longpoll", {"token": joined["token"]}
+        push = json.dumps([None, "2", "room:lobby", "new_msg", {"body": "hello"}])
+        await (await http.post(base, params=query, data=push)).read()
+        later = await (await http.get(base, params={"vsn": "2.0.0", "name": "bob"})).json()
+        since = {"since": reply["response"]["head"]}
+        push, query = (
+            json.dumps(["1", "1", "room:lobby", "phx_join", since]),
+            {"token": later["token"]},
+        )
+        await (await http.post(base, params=query, data=push)).read()
+        messages = (await (await http.get(base, params=query)).json())["messages"]
+        assert '"recovered":true' in messages[0]
+        assert '"body":"hello"' in messages[-1]
 
 
 @pytest.mark.parametrize("door", DOORS)

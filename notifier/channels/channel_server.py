@@ -25,7 +25,7 @@ from notifier.channels.author import call
 from notifier.channels.channel import Channel, SocketRef
 from notifier.channels.follower import HistoryLost
 from notifier.channels.pubsub import Encodings, PubSub
-from notifier.channels.replay import Replay, replay_for
+from notifier.channels.replay import Replay
 from notifier.channels.replies import Error, Ok, check_result
 from notifier.engine import Publication, Receipt
 from notifier.errors import describe
@@ -97,7 +97,7 @@ class ChannelServer:
         session = self.owner.session
         self._put, self._serializer = session.mailbox.put, session.serializer
         self._intercepts = self.channel.handlers_out
-        self._replay = replay_for(self)
+        self._replay = None if type(self.channel).history is None else Replay(self)
 
     def __repr__(self) -> str:
         return f"<ChannelServer {self._name} {len(self._queue)} queued, end={self.end}>"
@@ -136,7 +136,7 @@ class ChannelServer:
         if self.end is not None:
             return 0
         if self._replay is not None and publication.id is not None:
-            hold = not self._is_live or publication.event in self._intercepts
+            hold = not self._is_live or self.intercepts(publication)
             if self._replay.follower.hear(publication, hold=hold):
                 self._put(encodings.frame(self._serializer))
             else:
@@ -149,6 +149,12 @@ class ChannelServer:
         else:
             self._enqueue(publication)
         return 1
+
+    def intercepts(self, publication: Publication) -> bool:
+        """
+        Whether the author's `handle_out` stands between a publication and the client.
+        """
+        return publication.event in self._intercepts
 
     def wake(self) -> None:
         """
@@ -381,7 +387,7 @@ class ChannelServer:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
         self.owner.endpoint.presence.left(self)
         self.owner.channel_ended(self)
-        self._elder = None
+        self._elder = self._replay = None
         self.channel = Channel()  # the author's holds on to us: both are free to go now
         left_over = [item for item in self._queue if isinstance(item, Message)]
         self._queue.clear()

@@ -37,8 +37,8 @@ class Follower:
     Puts the log and what comes live into one order, each message once.
 
     Call `hear` for what is published, from the subscription on, and `start`
-    with a page read after that. While `is_behind`, hand on what `next` gives and
-    and say `advance`; where it gives None, `receive` a page read since `read`.
+    with a page read after that. While `is_behind`, hand on what is `at_hand` and
+    say `advance`; where that is nothing, `receive` a page read since `read`.
 
     `key` is the channel's own: what it sent to all but itself is stepped over.
     """
@@ -64,7 +64,7 @@ class Follower:
         """
         Take a publication of the live stream; True: hand it on now.
 
-        With `hold` it is not handed on now, but kept for `next`.
+        With `hold` it is not handed on now, but put `at_hand`.
         """
         id = publication.id
         assert id is not None
@@ -95,15 +95,9 @@ class Follower:
             raise HistoryLost(f"the log was trimmed beyond {self.read}")
         self._add(page)
 
-    def next(self) -> Publication | None:
-        """
-        Give what is to be handed on next, None if a page is to be read first.
-        """
-        return self._page[0] if self._page else None
-
     def at_hand(self, count: int) -> list[Publication]:
         """
-        Give the next publications, at most `count`, without a read.
+        Give the next publications, at most `count`; none where a page is to be read first.
         """
         return self._page[:count]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
@@ -22,7 +22,7 @@ from notifier.engine import Engine, Page, Publication
 from notifier.errors import describe
 from notifier.protocol import Frame, Message, Payload
 from notifier.protocol.reasons import INVALID_PAYLOAD
-from notifier.session import Seat, Session
+from notifier.session import Mailbox
 
 if TYPE_CHECKING:
     from notifier.channels.channel_server import ChannelServer
@@ -65,20 +65,16 @@ class Replay:
     """
     One channel's way through the log of its topic.
 
-    `hand_on` gives a publication to the author's `handle_out`, `wake` is called
-    when there is room again.
+    Refers to its channel, which lets go of it at its end.
     """
 
-    engine: Engine
-    turns: Turns
-    session: Session
-    seat: Seat
-    intercepts: Mapping[str, str]
-    hand_on: Callable[[Publication], Awaitable[None]]
-    wake: Callable[[], object]
-    follower: Follower
+    server: ChannelServer
+    follower: Follower = field(init=False)
     _since: str | None = field(init=False, default=None)
     _waits_for_room: bool = field(init=False, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.follower = Follower(self.server.key)
 
     def __repr__(self) -> str:
         return f"<Replay {self.follower!r}>"
@@ -114,12 +110,12 @@ class Replay:
                 "join of a channel with history must answer with an object, "
                 f"got {describe(response)}"
             )
-        topic, since = self.seat.topic, self._since
+        engine, topic, since = self._engine, self.server.seat.topic, self._since
         if since is None:
-            head = await self.engine.head(topic)
+            head = await engine.head(topic)
             self.follower.start(Page((), recovered=True, head=head))
             return Ok({**response, "head": head})
-        page = await self.engine.read(topic, since, PAGE_MESSAGES)
+        page = await engine.read(topic, since, PAGE_MESSAGES)
         self.follower.start(page, since)
         return Ok({**response, "recovered": page.recovered, "head": page.head})
 
@@ -129,22 +125,22 @@ class Replay:
 
         Raises HistoryLost, and what the author's `handle_out` raises.
         """
-        follower = self.follower
-        if follower.next() is None:
-            page = await self.engine.read(self.seat.topic, follower.read, PAGE_MESSAGES)
-            follower.receive(page)
+        follower, server = self.follower, self.server
+        if not follower.at_hand(1):
+            topic = server.seat.topic
+            follower.receive(await self._engine.read(topic, follower.read, PAGE_MESSAGES))
             return
         if follower.is_replaying:
-            await self.turns.take()
+            await server.owner.endpoint.turns.take()
         publications = follower.at_hand(SLICE_MESSAGES)
-        if publications[0].event in self.intercepts:
+        if server.intercepts(publications[0]):
             await self._hand_to_author(publications[0])
-        elif self.session.holds(self.seat):
+        elif server.owner.session.holds(server.seat):
             self._push(publications)
 
     async def _hand_to_author(self, publication: Publication) -> None:
-        if self.session.mailbox.fits(self._encode(publication)):
-            await self.hand_on(publication)
+        if self._mailbox.fits(self._encode(publication)):
+            await self.server.handle_out(publication)
             self.follower.advance()
         else:
             self._wait_for_room()
@@ -152,43 +148,32 @@ class Replay:
     def _push(self, publications: list[Publication]) -> None:
         frames = list[Frame]()
         for publication in publications:
-            if publication.event in self.intercepts:
+            if self.server.intercepts(publication):
                 break
             frames.append(self._encode(publication))
-        count = self.session.mailbox.fill(frames)
+        count = self._mailbox.fill(frames)
         if count:
             self.follower.advance(count)
         if count < len(frames):
             self._wait_for_room()
 
     def _encode(self, publication: Publication) -> Frame:
-        event, payload = publication.event, publication.payload
-        message = Message(self.seat.join_ref, None, publication.topic, event, payload)
-        return self.session.serializer.encode(message)
+        join_ref, event = self.server.seat.join_ref, publication.event
+        message = Message(join_ref, None, publication.topic, event, publication.payload)
+        return self.server.owner.session.serializer.encode(message)
 
     def _wait_for_room(self) -> None:
         self._waits_for_room = True
-        self.session.mailbox.when_freed(self._go_on)
+        self._mailbox.when_freed(self._go_on)
 
     def _go_on(self) -> None:
         self._waits_for_room = False
-        self.wake()
+        self.server.wake()
 
+    @property
+    def _engine(self) -> Engine:
+        return self.server.owner.endpoint.engine
 
-def replay_for(server: ChannelServer) -> Replay | None:
-    """
-    Make the replay of a channel that asks for history, None for any other.
-    """
-    if type(server.channel).history is None:
-        return None
-    endpoint, session = server.owner.endpoint, server.owner.session
-    return Replay(
-        endpoint.engine,
-        endpoint.turns,
-        session,
-        server.seat,
-        server.channel.handlers_out,
-        server.handle_out,
-        server.wake,
-        Follower(server.key),
-    )
+    @property
+    def _mailbox(self) -> Mailbox:
+        return self.server.owner.session.mailbox

@@ -295,7 +295,7 @@ class Mailbox:
             self._frames, self._bytes = [], 0
         if self.end is not None:
             return
-        self.end = reason
+        self.end, self._when_freed = reason, ()
         for poll in self._parked():
             self._make_ready(poll)
         if self._listener is not None:

@@ -36,9 +36,9 @@ def started(head: int = 0) -> Follower:
 
 def hand_on_all(follower: Follower) -> list[int]:
     numbers = list[int]()
-    while (publication := follower.next()) is not None:
+    while publications := follower.at_hand(1):
         follower.advance()
-        numbers.append(int(publication.id or ""))
+        numbers.append(int(publications[0].id or ""))
     return numbers
 
 
@@ -75,7 +75,7 @@ def test_what_was_heard_before_the_start_is_read() -> None:
     assert not follower.hear(message(5), hold=True)
     follower.start(page(head=4))
     assert follower.is_behind
-    assert follower.next() is None
+    assert not follower.at_hand(1)
     follower.receive(page(5))
     assert hand_on_all(follower) == [5]
     assert not follower.is_behind
@@ -201,7 +201,7 @@ class Seam(RuleBasedStateMachine):
         if not self.is_started:
             head = self.log[-1] if self.log else self.floor
             self.reading = page(head=head) if self.since is None else self.read(self.since)
-        elif self.follower.is_behind and self.follower.next() is None:
+        elif self.follower.is_behind and not self.follower.at_hand(1):
             self.reading = self.read(int(self.follower.read))
 
     @precondition(lambda self: self.reading is not None)

@@ -2,8 +2,8 @@
 The operators' form: what customer service sends and withdraws with.
 """
 
-from .desk import Desk
-from .operators import Operator, OperatorExists, OperatorStore
-from .routes import setup
+from notifier.backoffice.desk import Desk
+from notifier.backoffice.operators import Operator, OperatorExists, OperatorStore
+from notifier.backoffice.routes import setup
 
 __all__ = ["Desk", "Operator", "OperatorExists", "OperatorStore", "setup"]

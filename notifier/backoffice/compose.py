@@ -8,22 +8,22 @@ import logging
 import secrets
 import traceback
 
-import attrs
 from aiohttp import web
+from attrs import frozen
 
-from .acts import Outcome
-from .desk import Desk
-from .fields import FORM_MAX_BYTES, Refusal, read_fields
-from .gate import PREFIX, Gate
-from .logins import Login
-from .pages import Pages
-from .signin import SignIn
-from .typed import EVERYONE, TEXT_MAX_CHARACTERS, THROW_OUT, Typed
+from notifier.backoffice.acts import Outcome
+from notifier.backoffice.desk import Desk
+from notifier.backoffice.fields import FORM_MAX_BYTES, Refusal, read_fields
+from notifier.backoffice.gate import PREFIX, Gate
+from notifier.backoffice.logins import Login
+from notifier.backoffice.pages import Pages
+from notifier.backoffice.signin import SignIn
+from notifier.backoffice.typed import EVERYONE, TEXT_MAX_CHARACTERS, THROW_OUT, Typed
 
 logger = logging.getLogger(__name__)
 
 
-@attrs.frozen
+@frozen
 class Compose:
     """
     The form, shown to who is signed in.

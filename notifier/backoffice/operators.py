@@ -12,6 +12,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,15 +21,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
-# Sign-in is slowed down and the hash is slow, so that length is what counts
-# (NIST SP 800-63B asks for eight); a shorter password is refused.
-PASSWORD_MIN_CHARACTERS = 10
+PASSWORD_MIN_CHARACTERS: Final = 10
+"""
+Sign-in is slowed down and the hash is slow, so that length is what counts
+(NIST SP 800-63B asks for eight); a shorter password is refused.
+"""
 
-# Room for any passphrase; a longer one is refused when it is set.
-PASSWORD_MAX_CHARACTERS = 1_000
+PASSWORD_MAX_CHARACTERS: Final = 1_000
+"""Room for any passphrase; a longer one is refused when it is set."""
 
-# A name is shown beside each notice; a longer one is refused.
-NAME_MAX_CHARACTERS = 100
+NAME_MAX_CHARACTERS: Final = 100
+"""A name is shown beside each notice; a longer one is refused."""
 
 
 class OperatorExists(ValueError):

@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from itsdangerous import URLSafeTimedSerializer
 
-from .compose import Compose
-from .desk import Desk
-from .fields import Refusal
-from .gate import PREFIX, Gate
-from .logins import Logins
-from .operators import OperatorStore
-from .pages import Pages, add_headers
-from .seals import Seals
-from .signin import SignIn
+from notifier.backoffice.compose import Compose
+from notifier.backoffice.desk import Desk
+from notifier.backoffice.fields import Refusal
+from notifier.backoffice.gate import PREFIX, Gate
+from notifier.backoffice.logins import Logins
+from notifier.backoffice.operators import OperatorStore
+from notifier.backoffice.pages import Pages, add_headers
+from notifier.backoffice.seals import Seals
+from notifier.backoffice.signin import SignIn
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

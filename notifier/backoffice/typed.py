@@ -7,22 +7,26 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Mapping
+from typing import Final
 
-import attrs
+from attrs import evolve, frozen
 
-# A user id is what the host application calls its user; a longer one is refused beside the field.
-USER_ID_MAX_CHARACTERS = 200
+USER_ID_MAX_CHARACTERS: Final = 200
+"""
+A user id is what the host application calls its user; a longer one is refused
+beside the field.
+"""
 
-# A notice is read at a glance; a longer text is refused beside the field, never cut.
-TEXT_MAX_CHARACTERS = 4_000
+TEXT_MAX_CHARACTERS: Final = 4_000
+"""A notice is read at a glance; a longer text is refused beside the field, never cut."""
 
-EVERYONE = "everyone"
-ONE_USER = "user"
-SEND = "send"
-THROW_OUT = "throw_out"
+EVERYONE: Final = "everyone"
+ONE_USER: Final = "user"
+SEND: Final = "send"
+THROW_OUT: Final = "throw_out"
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Typed:
     """
     Everything in the form as it was typed, whether it is right or not.
@@ -41,7 +45,7 @@ class Typed:
         found = {name: fields.get(name) for name in ("to", "user", "text", "out")}
         typed = cls(**{name: value for name, value in found.items() if isinstance(value, str)})
         # Browsers send CRLF for every line end, and a reader counts it as one character.
-        return attrs.evolve(typed, text=typed.text.replace("\r\n", "\n").replace("\r", "\n"))
+        return evolve(typed, text=typed.text.replace("\r\n", "\n").replace("\r", "\n"))
 
     def act_id(self, act: str, once: str) -> str:
         """
@@ -54,7 +58,7 @@ class Typed:
         """
         Return what is left to do when this act is done.
         """
-        return attrs.evolve(self, out="") if act == THROW_OUT else Typed(out=self.out)
+        return evolve(self, out="") if act == THROW_OUT else Typed(out=self.out)
 
     def errors(self, act: str) -> dict[str, str]:
         """

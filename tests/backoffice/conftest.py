@@ -9,10 +9,9 @@ from aiohttp.pytest_plugin import AiohttpClient
 from aiohttp.test_utils import BaseTestServer
 from itsdangerous import URLSafeTimedSerializer
 
+from backoffice.browser import NAME, PASSWORD, Browser
+from backoffice.fakes import Clock, FakeDesk, quick_hasher
 from notifier.backoffice import OperatorStore, setup
-
-from .browser import NAME, PASSWORD, Browser
-from .fakes import Clock, FakeDesk, quick_hasher
 
 NewBrowser = Callable[[], Awaitable[Browser]]
 

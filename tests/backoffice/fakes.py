@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import asyncio
 
-import attrs
 from argon2 import PasswordHasher
+from attrs import define, field
 
 
-@attrs.define
+@define
 class Clock:
     """
     A clock that moves when it is told to.
@@ -22,17 +22,17 @@ class Clock:
         return self.now
 
 
-@attrs.define
+@define
 class FakeDesk:
     """
     A desk that remembers what it was asked for and answers as it is told.
     """
 
     reached: int = 3
-    asked: list[tuple[str, ...]] = attrs.field(factory=list)
+    asked: list[tuple[str, ...]] = field(factory=list)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
-    started: asyncio.Event = attrs.field(factory=asyncio.Event)
+    started: asyncio.Event = field(factory=asyncio.Event)
 
     async def send_to_all(self, body: str, sender: str) -> int:
         return await self._answer("all", body, sender)

@@ -5,13 +5,12 @@ import logging
 
 import pytest
 
+from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser, Page
+from backoffice.conftest import NewBrowser
+from backoffice.fakes import Clock, FakeDesk
 from notifier.backoffice.fields import FORM_MAX_BYTES
 from notifier.backoffice.gate import LOGIN_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S
-
-from .browser import FORM, NAME, PASSWORD, SIGN_IN, Browser, Page
-from .conftest import NewBrowser
-from .fakes import Clock, FakeDesk
 
 XSS = "\"></textarea><script>alert(1)</script>'{{ 7 * 7 }}"
 TO_ALL = {"act": "send", "to": "everyone", "text": "hello"}

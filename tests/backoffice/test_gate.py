@@ -7,13 +7,12 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 from itsdangerous import URLSafeTimedSerializer
 
+from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
+from backoffice.conftest import NewBrowser
+from backoffice.fakes import Clock, FakeDesk
 from notifier.backoffice import OperatorStore, setup
 from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
-
-from .browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
-from .conftest import NewBrowser
-from .fakes import Clock, FakeDesk
 
 
 async def set_cookies(browser: Browser) -> SimpleCookie:

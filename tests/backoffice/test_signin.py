@@ -10,15 +10,14 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 from itsdangerous import URLSafeTimedSerializer
 
+from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, SIGN_OUT, Browser
+from backoffice.conftest import NewBrowser
+from backoffice.fakes import Clock, FakeDesk, quick_hasher
 from notifier.backoffice import Operator, OperatorStore, setup
 from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S
 from notifier.backoffice.signin import MAX_CHECKS, MAX_WAITING
 from notifier.backoffice.throttle import FIRST_WAIT_S, FREE_ATTEMPTS
-
-from .browser import FORM, NAME, PASSWORD, SIGN_IN, SIGN_OUT, Browser
-from .conftest import NewBrowser
-from .fakes import Clock, FakeDesk, quick_hasher
 
 XSS = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 

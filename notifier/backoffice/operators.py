@@ -7,7 +7,6 @@ calls it through `asyncio.to_thread`: a hash is made slow on purpose.
 
 from __future__ import annotations
 
-import os
 import time
 import unicodedata
 from collections.abc import Callable
@@ -16,10 +15,11 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import URL, Engine, create_engine, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import NullPool
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from notifier.backoffice.database import Base, open_database
 
 PASSWORD_MIN_CHARACTERS: Final = 10
 """
@@ -45,12 +45,6 @@ class OperatorExists(ValueError):
 
     def __str__(self) -> str:
         return f"an operator named {self.name!r} exists already"
-
-
-class Base(DeclarativeBase):
-    """
-    The tables of the back office.
-    """
 
 
 class Operator(Base):
@@ -80,7 +74,7 @@ class OperatorStore:
         hasher: PasswordHasher | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine = _open(path)
+        self._engine = open_database(path)
         self._hasher = hasher or PasswordHasher()
         self._clock = clock
         # Stands in for the hash of a name that nobody has, so that both take the same time.
@@ -140,16 +134,6 @@ class OperatorStore:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
-
-
-def _open(path: Path) -> Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Made by hand because SQLite would leave the hashes readable for everyone.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    # A connection a call: rarely used, from changing threads, and nothing is left to close.
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
-    Base.metadata.create_all(engine)
-    return engine
 
 
 def _normal(name: str) -> str:

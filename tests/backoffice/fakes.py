@@ -9,6 +9,8 @@ import asyncio
 from argon2 import PasswordHasher
 from attrs import define, field
 
+from notifier.backoffice import Online, OnlineUser
+
 
 @define
 class Clock:
@@ -33,6 +35,10 @@ class FakeDesk:
     failure: Exception | None = None
     gate: asyncio.Event | None = None
     started: asyncio.Event = field(factory=asyncio.Event)
+    is_blind: bool = False
+    users: list[OnlineUser] = field(factory=list)
+    user_count: int | None = None
+    sessions_without_user: int = 0
 
     async def send_to_all(self, body: str, sender: str) -> int:
         return await self._answer("all", body, sender)
@@ -42,6 +48,13 @@ class FakeDesk:
 
     async def throw_out(self, user_id: str) -> int:
         return await self._answer("out", user_id)
+
+    async def online(self, limit: int) -> Online:
+        if self.is_blind:
+            raise RuntimeError("cannot look")
+        sessions = sum(user.sessions for user in self.users) + self.sessions_without_user
+        count = len(self.users) if self.user_count is None else self.user_count
+        return Online(tuple(self.users[:limit]), count, sessions, self.sessions_without_user)
 
     async def _answer(self, *asked: str) -> int:
         self.asked.append(asked)

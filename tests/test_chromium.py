@@ -177,8 +177,8 @@ async def test_users_are_written_to_and_thrown_out_where_they_are_listed(
             password=PASSWORD,
             screenshots=str(tmp_path),
         )
-    ann = "ann\n1 session · long-polling · connected just now\nWrite\nThrow out"
-    bob = "bob\n1 session · WebSocket · connected just now\nWrite\nThrow out"
+    ann = "ann\n1 session · long-polling\nConnected just now\nWrite\nThrow out"
+    bob = "bob\n1 session · WebSocket\nConnected just now\nWrite\nThrow out"
     line = "To user ann · by olga · just now\nTo whom I choose\nbelow\nReached 1 session"
     squeezed = {
         step: seen | {part: list(map(squeeze, seen[part])) for part in ("rows", "sent")}

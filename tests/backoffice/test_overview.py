@@ -58,8 +58,8 @@ async def test_row_tells_of_a_user_what_there_is_to_know(browser: Browser, desk:
     ]
     page = await browser.sign_in()
     assert "2 users, 3 sessions, at 08:00:00 UTC." in page.text
-    assert "ann 2 sessions · long-polling, WebSocket · connected 3 minutes ago" in page.text
-    assert "bob 1 session · pigeon · connected just now" in page.text
+    assert "ann 2 sessions · long-polling, WebSocket Connected 3 minutes ago" in page.text
+    assert "bob 1 session · pigeon Connected just now" in page.text
     exact = '<time datetime="2027-01-15T07:56:40Z" title="2027-01-15 07:56:40 UTC">3 minutes ago'
     assert exact in page.html
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -21,11 +22,12 @@ from attrs import define, field
 
 from notifier import backoffice
 from notifier.channels import Endpoint, Socket
+from notifier.channels.endpoint import SessionInfo
 from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt
-from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
+from notifier.notices import EVERYONE, USER_SOCKET, UserSocket, send_notice, socket_id
 from notifier.protocol import Payload
 from notifier.session import Limits, Tokens
 from notifier.transports import (
@@ -158,12 +160,14 @@ def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web
     app = web.Application()
     tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
     endpoint = Endpoint(MemoryEngine(time.time), tokens, config.limits)
+    database = Path(config.data_dir) / DATABASE
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
     app.router.add_get("/health", Health(endpoint).handle)
     backoffice.setup(
         app,
         desk=NoticeDesk(endpoint),
-        operators=backoffice.OperatorStore(Path(config.data_dir) / DATABASE),
+        operators=backoffice.OperatorStore(database),
+        sent=backoffice.SentStore(database),
         signer=tokens.serializer("backoffice"),
         clock=time.monotonic,
     )
@@ -218,3 +222,34 @@ class NoticeDesk:
         End the sessions of one user; tell how many there were.
         """
         return await self.endpoint.disconnect(socket_id(user_id))
+
+    async def online(self, limit: int) -> backoffice.Online:
+        """
+        Tell who is online: the `limit` users who came last, and how many there are.
+        """
+        per_id = self.endpoint.count_by_id()
+        counts = [count for id, count in per_id.items() if id.startswith(USER_SOCKET)]
+        return backoffice.Online(
+            users=tuple(islice(self._users(per_id), limit)),
+            user_count=len(counts),
+            session_count=self.endpoint.count(),
+            sessions_without_user=self.endpoint.count() - sum(counts),
+        )
+
+    def _users(self, per_id: Mapping[str, int]) -> Iterator[backoffice.OnlineUser]:
+        """
+        Find the users, newest first; how far this is read is how much it costs.
+        """
+        met: dict[str, list[SessionInfo]] = {}
+        for session in self.endpoint.sessions():
+            if session.id is None or not session.id.startswith(USER_SOCKET):
+                continue
+            theirs = met.setdefault(session.id, [])
+            theirs.append(session)
+            if len(theirs) == per_id[session.id]:  # all are met, and the last one is the oldest
+                yield backoffice.OnlineUser(
+                    id=session.id.removeprefix(USER_SOCKET),
+                    sessions=len(theirs),
+                    transports=tuple(sorted({one.transport for one in theirs})),
+                    age_s=session.age_s,
+                )

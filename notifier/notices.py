@@ -25,13 +25,14 @@ EVERYONE: Final = "room:lobby"
 
 NEW_MSG: Final = "new_msg"
 OPERATOR: Final = "operator"
+USER_SOCKET: Final = "user_socket:"
 
 
 def socket_id(user_id: str) -> str:
     """
     Name all the connections of one user, for `Endpoint.disconnect`.
     """
-    return f"user_socket:{user_id}"
+    return f"{USER_SOCKET}{user_id}"
 
 
 async def send_notice(endpoint: Endpoint, topic: str, body: str, sender: str) -> Receipt:

@@ -10,10 +10,11 @@ import os
 import time
 from base64 import urlsafe_b64encode
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from notifier.channels.author import call
 from notifier.channels.presence import Presence
@@ -57,6 +58,17 @@ SHUTDOWN_GRACE_S: Final = 0.5
 
 MAX_COUNTED_REASONS: Final = 100
 """Reasons that refusals are counted by; an author may make one up for each connect."""
+
+
+@frozen
+class SessionInfo:
+    """
+    What `Endpoint.sessions` tells of a session.
+    """
+
+    id: str | None
+    transport: str
+    age_s: float
 
 
 @define(eq=False, repr=False)
@@ -128,6 +140,20 @@ class Endpoint:
         if transport is None:
             return len(self._sessions)
         return sum(server.transport == transport for server in self._sessions.values())
+
+    def count_by_id(self) -> Mapping[str, int]:
+        """
+        Tell how many sessions live here by `Socket.id`, without those that have none.
+        """
+        return MappingProxyType(self._per_id)
+
+    def sessions(self) -> Iterator[SessionInfo]:
+        """
+        Look at the sessions that live here, newest first; do not await meanwhile.
+        """
+        now = self.now()
+        for server in reversed(self._sessions.values()):
+            yield SessionInfo(server.id, server.transport, now - server.opened_at)
 
     # --- sessions
 

@@ -399,6 +399,7 @@ def test_public_names_are_as_listed() -> None:
         "Receipt",
         "Retention",
         "Socket",
+        "SqliteEngine",
         "User",
         "UserSocket",
         "handle_in",

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
@@ -23,7 +22,7 @@ from notifier import backoffice
 from notifier.channels import Endpoint, Socket
 from notifier.channels.topics import Routes
 from notifier.config import Config
-from notifier.engine import Engine, MemoryEngine, Receipt
+from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
 from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
 from notifier.protocol import Payload
 from notifier.session import Limits, Tokens
@@ -37,6 +36,7 @@ from notifier.transports import (
 )
 
 DATABASE: Final = "notifier.db"
+HISTORY: Final = "history.db"
 
 
 @define(eq=False)
@@ -134,7 +134,9 @@ def setup(
     `keys` sign the tokens, oldest first; keep them secret, and at least one.
     Run the application with `handler_cancellation=True`, so that the poll of a
     client that has gone is given up at once, and with `access_log=None`: that
-    of aiohttp has the tokens that stand in a URL. `clock` and `now` are for tests.
+    of aiohttp has the tokens that stand in a URL. Logs last as long as the
+    process unless you give an `engine`; it is closed at the end. `clock` and
+    `now` are for tests.
     """
     notifier = Notifier(socket_class, path)
     tokens = Tokens(tuple(keys), clock, token_max_age_s)
@@ -146,17 +148,22 @@ def setup(
 def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
     """
     Make the application that `notifier serve` runs, with its back office.
+
+    Opens the files in the data directory, that of the history until the
+    endpoint is shut down; raises EngineError where another server has it open.
     """
     notifier = notifier or Notifier()
     app = web.Application()
     tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
-    endpoint = Endpoint(MemoryEngine(time.time), tokens, config.limits)
+    operators = backoffice.OperatorStore(config.data_dir / DATABASE)
+    engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
+    endpoint = Endpoint(engine, tokens, config.limits)
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
     app.router.add_get("/health", Health(endpoint).handle)
     backoffice.setup(
         app,
         desk=NoticeDesk(endpoint),
-        operators=backoffice.OperatorStore(Path(config.data_dir) / DATABASE),
+        operators=operators,
         signer=tokens.serializer("backoffice"),
         clock=time.monotonic,
     )

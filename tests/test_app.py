@@ -115,6 +115,21 @@ async def test_back_office_is_served_beside_the_sockets(
         assert "Sign in" in await response.text()
 
 
+async def test_history_outlasts_the_server(http: ClientSession, tmp_path: Path) -> None:
+    """
+    What the server that `notifier serve` runs has logged is there after a restart.
+    """
+    config, heads = load_config({"data_dir": str(tmp_path)}, {}, None), list[str | None]()
+    for body in ("hi", "hi again"):
+        served = Notifier()
+        async with serving("front", build(served, config, ["k"]), served):
+            engine = served.endpoint.engine
+            assert heads in ([], [await engine.head("room:lobby")])
+            heads = [(await served.broadcast("room:lobby", "new_msg", {"body": body})).id]
+            page = await engine.read("room:lobby", "", 10)
+    assert [one.payload["body"] for one in page.publications] == ["hi", "hi again"]
+
+
 async def test_broadcast_goes_through_the_notifier(http: ClientSession) -> None:
     """
     An application of one's own sends without knowing the endpoint.

@@ -83,7 +83,8 @@ class ChannelServer:
     _serializer: Serializer = field(init=False)
     _intercepts: Mapping[str, str] = field(init=False)
     _replay: Replay | None = field(init=False)
-    _is_live: bool = field(init=False, default=False)
+    _is_live: bool = field(init=False, default=False)  # the join is answered
+    _is_past_seam: bool = field(init=False, default=False)  # what is live is what comes next
     _asked_to_end: End | None = field(init=False, default=None)
     _has_joined: bool = field(init=False, default=False)
     _queue: list[_Item] = field(init=False, factory=list)  # short, and 600 bytes less than a deque
@@ -135,13 +136,11 @@ class ChannelServer:
         """
         if self.end is not None:
             return 0
-        if self._replay is not None and publication.id is not None:
-            hold = not self._is_live or self.intercepts(publication)
-            if self._replay.follower.hear(publication, hold=hold):
-                self._put(encodings.frame(self._serializer))
-            else:
-                self.wake()
-        elif self._is_live and publication.event not in self._intercepts:
+        hold = not self._is_live or publication.event in self._intercepts
+        is_logged = publication.id is not None and self._replay is not None
+        if is_logged and (hold or not self._is_past_seam):
+            self._follow(publication, encodings, hold)
+        elif not hold:
             self._put(encodings.frame(self._serializer))
         elif self._is_full():
             self.owner.session.close(SLOW_CONSUMER)
@@ -155,6 +154,17 @@ class ChannelServer:
         Whether the author's `handle_out` stands between a publication and the client.
         """
         return publication.event in self._intercepts
+
+    def _follow(self, publication: Publication, encodings: Encodings, hold: bool) -> None:
+        """
+        Ask the follower about a publication; past the seam it need not be asked.
+        """
+        assert self._replay is not None
+        self._is_past_seam = self._replay.follower.hear(publication, hold=hold)
+        if self._is_past_seam:
+            self._put(encodings.frame(self._serializer))
+        else:
+            self.wake()
 
     def wake(self) -> None:
         """

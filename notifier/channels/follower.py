@@ -5,7 +5,8 @@ The rules of this file:
 
 - position <= read <= heard. Up to `position` all was handed on, up to `read`
   it is at hand in `_page`, up to `heard` it is known to be in the log.
-- Live means: all three are one, and what is heard is handed on at once.
+- Live means: all three are one, and what is heard is handed on at once. From then
+  on, until something is to be held, nobody need ask: what comes live comes in order.
 - What is heard while behind is a position and not a queue: it is read from the
   log when its turn comes. Only what follows `read` directly is kept, a page of it.
 - An id at or below `heard` was heard or read before, and is skipped.

@@ -6,8 +6,8 @@ the transport's logic, and turns a `Response` into bytes. No rule of the
 protocol lives in a door.
 
 To add a transport: one file beside `longpoll.py` with its logic over
-`SocketServer` (`receive` for what comes, `session.mailbox` for what goes), and
-one route in each door.
+`SocketServer` (`receive` for what comes, `session.mailbox` for what goes, or
+`session.resume` where the session has one), and one route in each door.
 """
 
 from __future__ import annotations
@@ -66,9 +66,13 @@ class Query:
     def params(self) -> dict[str, str]:
         """
         Give what `Socket.connect` is handed: the last of each name, but no
-        session token of ours, which is not the application's business.
+        session token and no word of ours, which are not the application's business.
         """
-        return {key: value for key, value in self.pairs if not is_session_token(value)}
+        return {
+            key: value
+            for key, value in self.pairs
+            if not is_session_token(value) and key != "notifier"
+        }
 
 
 @define

@@ -54,9 +54,10 @@ def test_reason_is_named_as_it_is_spelled(name: str, reason: Reason) -> None:
 @pytest.mark.parametrize("reason", DECLARED.values(), ids=by_name)
 def test_close_code_may_be_sent(reason: Reason) -> None:
     """
-    Each close code is a registered one that RFC 6455 lets stand in a frame.
+    Each close code is a registered one that RFC 6455 lets stand in a frame, or one of ours.
     """
-    assert 1000 <= reason.close_code <= 1013
+    code = reason.close_code
+    assert 1000 <= code <= 1013 or code in (4403, 4408, 4409, reasons.NO_SUCH_SESSION)
     assert reason.close_code not in (1004, 1005, 1006)
 
 
@@ -66,6 +67,14 @@ def test_only_the_clients_own_close_is_1000(reason: Reason) -> None:
     phoenix.js stays away after 1000, so no end of ours has that code.
     """
     assert (reason.close_code == 1000) is (reason is reasons.CLIENT_CLOSED)
+
+
+def test_refusal_of_a_connect_tells_the_reason() -> None:
+    """
+    Code word and sentence.
+    """
+    refused = reasons.TOKEN_MISSING.refusal()
+    assert (refused.code, refused.text) == ("token_missing", reasons.TOKEN_MISSING.text)
 
 
 @pytest.mark.parametrize("reason", DECLARED.values(), ids=by_name)

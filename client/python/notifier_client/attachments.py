@@ -7,7 +7,8 @@ The rules of this file, as the server's `docs/protocol.md` has them:
   WebSocket that was answered on is given up or lost. Polls carry the turn of
   the last giving up, not that of a probe answered since.
 - Undecided, between the `ack` on a candidate and `resumed`: nothing is freed,
-  and nothing that counts is written to it.
+  and nothing that counts is written to it. Nor is anything freed above what
+  was written to the one that carries the session: it counts by its own start.
 - Message n that comes on a WebSocket is number K+n, the n-th that is written
   is M+n: K and M of its own `resumed`.
 - Told "websocket", polling rests only while one is undecided or live.
@@ -123,7 +124,7 @@ class Attachments:
         self.turn += 1
         attachment.state, attachment.turn = State.ANSWERED, self.turn
         attachment.acknowledge(self.ledger.got, self.turn)
-        self.ledger.keep(keeps=True)
+        self._free()
 
     def _resumed(self, attachment: Attachment, seq: int, received: int, token: object) -> None:
         is_opening = attachment.opens and attachment.state is State.OPEN
@@ -142,8 +143,15 @@ class Attachments:
         attachment.count, attachment.position = seq, received
         if self.current is None or attachment.turn > self.current.turn:
             self.current, self.hold = attachment, False
-        self.ledger.keep(keeps=self.is_undecided)
         self.ledger.told_received(received)
+        self._free()
+
+    def _free(self) -> None:
+        """
+        Free what no WebSocket can need any more.
+        """
+        position = float("inf") if self.current is None else self.current.position
+        self.ledger.free_up_to(0 if self.is_undecided else position)
 
     def _receive_counted(self, attachment: Attachment, message: Message, now: float) -> None:
         if self.ledger.mode is Mode.PLAIN:
@@ -157,6 +165,7 @@ class Attachments:
     def _live_as_plain(self, attachment: Attachment) -> None:
         self.ledger.mode, self.current = Mode.PLAIN, attachment
         attachment.state, attachment.position = State.LIVE, self.ledger.mailbox.received
+        self._free()
 
     # --- out
 
@@ -172,6 +181,7 @@ class Attachments:
         mailbox = self.ledger.mailbox
         more = mailbox.after(attachment.position, ACK_FRAMES, MAX_BATCH_BYTES)
         attachment.position += len(more)
+        self._free()
         if self.ledger.mode is Mode.PLAIN:
             self.ledger.told_received(attachment.position)
         if is_closing and attachment.position == mailbox.last:
@@ -203,7 +213,7 @@ class Attachments:
         self.current = None if self.current is attachment else self.current
         if not self.is_undecided:
             self.hold = False
-            self.ledger.keep(keeps=False)
+        self._free()
         self.ledger.trouble = why
         if was_live and now >= attachment.begun_at + STEADY_S:
             self.pauses.reset()

@@ -5,8 +5,9 @@ The rules of this file:
 
 - `got` is the number of the last message that was handed on. A number at or
   below it is dropped; one that leaves a hole ends the session.
-- While `keeps` is set nothing is freed, whatever the server says it has: what
-  it says may be older than the WebSocket that is about to be resumed.
+- Nothing above `may_free` is freed, whatever the server says it has: a
+  WebSocket counts from what its own `resumed` says, which may be older, so all
+  from there on is still to be written to it.
 - The first end stands, and after it nothing is handed on.
 """
 
@@ -42,7 +43,7 @@ class Ledger:
     mailbox: Mailbox
     token: str | None = None
     got: int = 0
-    keeps: bool = False
+    may_free: float = float("inf")
     end: Reason | None = None
     trouble: str = "nothing has failed"
     _inbox: list[Message] = field(init=False, factory=list)
@@ -78,16 +79,14 @@ class Ledger:
             self.finish(HOLE)
             return
         self.mailbox.told_received(number)
-        if not self.keeps:
-            self.mailbox.free()
+        self.mailbox.free(self.may_free)
 
-    def keep(self, *, keeps: bool) -> None:
+    def free_up_to(self, number: float) -> None:
         """
-        Free nothing from here on, or free what has waited for that.
+        Set `may_free`, and free what has waited for that.
         """
-        self.keeps = keeps
-        if not keeps:
-            self.mailbox.free()
+        self.may_free = number
+        self.mailbox.free(number)
 
     def finish(self, reason: Reason) -> None:
         """

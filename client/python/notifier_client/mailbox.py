@@ -80,11 +80,11 @@ class Mailbox:
         """
         self.received = max(self.received, number)
 
-    def free(self) -> None:
+    def free(self, most: float) -> None:
         """
-        Let go of all that the server has.
+        Let go of what the server has, up to number `most`.
         """
-        while self.base < self.received:
+        while self.base < min(self.received, most):
             self._bytes -= size_of(self._frames.popleft())
             self.base += 1
 

@@ -70,6 +70,9 @@ class ModelServer:
     session: ModelSession | None = None
     key: str = ""
 
+    def begin(self) -> ModelSession:
+        return ModelSession()
+
     def request(self, request: Request, reply: Callable[[Answer], None]) -> None:
         """
         Take a request; `reply` is called now, or later for a poll that waits.
@@ -77,7 +80,7 @@ class ModelServer:
         if isinstance(request, Opening):
             if self.session is None or self.key != request.key:
                 must(self.session is None, "a second session is opened")
-                self.session, self.key = ModelSession(), request.key
+                self.session, self.key = self.begin(), request.key
             self.session.open(request, reply)
             return
         assert self.session is not None
@@ -95,7 +98,7 @@ class ModelServer:
         Take a WebSocket that opens a session. The one before, of which the client never knew, is idle.
         """
         must(self.session is None or not self.session.handled, "a second session is opened")
-        self.session = ModelSession()
+        self.session = self.begin()
         self.session.confirm(wire, 0, 0)
 
 

@@ -8,8 +8,8 @@ A client's core, the model of a server, and a network in between that does its w
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from attrs import define, field
 
@@ -45,8 +45,8 @@ class Network:
     transport: str = "auto"
     faults: int = 8
     now: float = 100.0
+    server: ModelServer = field(factory=ModelServer)
     client: Session = field(init=False)
-    server: ModelServer = field(init=False, factory=ModelServer)
     requests: list[Flight] = field(init=False, factory=list)
     answers: list[tuple[Request, Answer]] = field(init=False, factory=list)
     wires: dict[Attachment, Wire] = field(init=False, factory=dict)
@@ -302,28 +302,11 @@ class Network:
         self.now += seconds
 
 
-def walk(choices: list[int], transport: str = "auto", faults: int = 8) -> Network:
+def walk(network: Network, choices: Iterable[int]) -> None:
     """
     Take a path through all that can happen, then let the network behave.
     """
-    network = Network(transport, faults)
-    for choice in choices:
-        network.step(choice)
-    network.settle()
-    return network
-
-
-def walk_told(choices: list[int], transport: str = "auto") -> Any:
-    """
-    As `walk`, but give what went wrong, or None.
-    """
-    network = Network(transport)
-    try:
+    with suppress(Late):
         for choice in choices:
             network.step(choice)
         network.settle()
-    except Late:
-        return None
-    except (AssertionError, ValueError) as wrong:
-        return f"{len(network.log)} steps: {wrong}"
-    return None

@@ -16,7 +16,9 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client_python.network import Late, walk, walk_told
+from client_python.core_server import CoreServer
+from client_python.model_server import ModelServer
+from client_python.network import Network, walk
 from notifier_client import attachments, reasons
 from notifier_client.attachment import State
 from notifier_client.attachments import Attachments
@@ -29,31 +31,43 @@ WALKS = 4_000
 """In so many random walks each mutation is found; most are in the first hundred."""
 
 
+SERVERS = (ModelServer, CoreServer)
+
+
+@pytest.mark.parametrize("server", SERVERS)
 @pytest.mark.parametrize("transport", ["auto", "longpoll", "websocket"])
 @given(choices=CHOICES)
-@settings(max_examples=300, deadline=None)
-def test_each_message_arrives_once_and_in_order(transport: str, choices: list[int]) -> None:
+@settings(max_examples=200, deadline=None)
+def test_each_message_arrives_once_and_in_order(
+    transport: str, server: type[ModelServer], choices: list[int]
+) -> None:
     """
     Whatever the network does, nothing is lost, doubled or reordered, and nothing gets stuck.
     """
-    try:
-        walk(choices, transport)
-    except Late:
-        return
+    walk(Network(transport, server=server()), choices)
 
 
 @pytest.mark.slow
-def test_each_message_arrives_once_in_many_long_walks() -> None:
+@pytest.mark.parametrize("server", SERVERS)
+def test_each_message_arrives_once_in_many_long_walks(server: type[ModelServer]) -> None:
     """
     The same on walks that are longer than what hypothesis draws.
     """
-    assert [told for told in map(random_walk, range(5_000)) if told is not None] == []
+    assert [told for told in (random_walk(seed, server) for seed in range(3_000)) if told] == []
 
 
-def random_walk(seed: int) -> Any:
+def random_walk(seed: int, server: type[ModelServer] = ModelServer) -> str:
+    """
+    Give what went wrong, and after how many steps; empty if nothing did.
+    """
     random = Random(seed)
     length = random.choice((20, 60, 120))
-    return walk_told([random.randrange(10**6) for _ in range(length)])
+    network = Network(("auto", "auto", "auto", "longpoll")[seed % 4], server=server())
+    try:
+        walk(network, [random.randrange(10**6) for _ in range(length)])
+    except (AssertionError, ValueError) as wrong:
+        return f"{len(network.log)} steps: {wrong}"
+    return ""
 
 
 # What is found when a rule is broken
@@ -249,4 +263,4 @@ def test_mutation_is_found(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) 
     With a rule broken, some walk ends badly.
     """
     mutation(monkeypatch)
-    assert any(random_walk(seed) is not None for seed in range(WALKS))
+    assert any(random_walk(seed) for seed in range(WALKS))

@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 
 from attrs import define, field
+from notifier_client.requests import Answer, Poll
+from notifier_client.v2 import Frame
 
 from client_python.model_server import ModelServer, ModelSession, Wire, control, must
 from notifier.protocol import Frame as ServerFrame
@@ -16,8 +18,6 @@ from notifier.session import Attachment, Limits, Mailbox, Resume
 from notifier.session import Poll as ServerPoll
 from notifier.session.mailbox import ENVELOPE_BYTES
 from notifier.session.poll import READY
-from notifier_client.requests import Answer, Poll
-from notifier_client.v2 import Frame
 
 NOW = 100.0
 LIMITS = Limits(

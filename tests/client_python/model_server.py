@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
-
 from notifier_client.requests import Answer, Goodbye, Opening, Poll, Post, Request
 from notifier_client.v2 import Frame
 
@@ -95,7 +94,7 @@ class ModelServer:
 
     def open_on(self, wire: Wire) -> None:
         """
-        Take a WebSocket that opens a session. The one before, of which the client never knew, is idle.
+        Take a WebSocket that opens a session; of the one before the client never knew.
         """
         must(self.session is None or not self.session.handled, "a second session is opened")
         self.session = self.begin()

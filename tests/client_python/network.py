@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from attrs import define, field
-
-from client_python.model_server import ModelServer, ModelSession, Wire, control, must
 from notifier_client.attachment import Attachment
 from notifier_client.message import Message
 from notifier_client.requests import Answer, Poll, Request
 from notifier_client.session import Session
+
+from client_python.model_server import ModelServer, ModelSession, Wire, control, must
 
 Action = tuple[str, Callable[[], None]]
 MAX_MESSAGES = 6
@@ -133,8 +133,7 @@ class Network:
             if one.is_owned:
                 can.append((f"FAULT {one.request} fails", lambda o=one: self.fail(o)))
                 can.append((f"FAULT {one.request} repeated", lambda o=one: self.repeat(o)))
-        for one in self.answers:
-            can.append((f"FAULT {one[1]} lost", lambda o=one: self.lose_answer(o)))
+        can += [("FAULT answer lost", lambda o=one: self.lose_answer(o)) for one in self.answers]
         if self.session is not None and self.session.parked is not None:
             can.append(("FAULT parked poll fails", self.fail_parked))
         can += [("FAULT no handshake", lambda o=one: self.refuse(o)) for one in self.shaking]

@@ -15,16 +15,16 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from client_python.core_server import CoreServer
-from client_python.model_server import ModelServer
-from client_python.network import Network, walk
 from notifier_client import attachments, reasons
 from notifier_client.attachment import State
 from notifier_client.attachments import Attachments
 from notifier_client.ledger import Ledger
 from notifier_client.requests import Opening, Poll, Post
 from notifier_client.session import Session
+
+from client_python.core_server import CoreServer
+from client_python.model_server import ModelServer
+from client_python.network import Network, walk
 
 CHOICES = st.lists(st.integers(0, 10**6), max_size=120)
 WALKS = 4_000
@@ -108,9 +108,7 @@ def ack_ahead(patch: Patch) -> None:
 
 
 def forget_the_turn(patch: Patch) -> None:
-    change_requests(
-        patch, lambda self, one: evolve(one, turn=0) if isinstance(one, Poll) else one
-    )
+    change_requests(patch, lambda self, one: evolve(one, turn=0) if isinstance(one, Poll) else one)
 
 
 def no_turns_at_all(patch: Patch) -> None:

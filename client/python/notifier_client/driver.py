@@ -18,7 +18,7 @@ from notifier_client.attachment import NEVER, Attachment
 from notifier_client.errors import ConnectionRefused, TokenFailed
 from notifier_client.longpoll import LongPoll
 from notifier_client.message import Message
-from notifier_client.reasons import GIVEN_UP, Reason
+from notifier_client.reasons import CLOSED, GIVEN_UP, Reason
 from notifier_client.requests import Opening, PlainOpening, Request
 from notifier_client.session import Session
 from notifier_client.websocket import Connection, WebSocket
@@ -30,7 +30,7 @@ GOODBYE_TIMEOUT_S: Final = 3.0
 @define(eq=False, repr=False)
 class Driver:
     """
-    The one that runs a session. `run` it in a task; call `pump` after a `put`.
+    The one that runs a session. `run` it in a task; call `pump_soon` after a `put`.
 
     `on_message` is called with each message, in order; it must not raise.
     `ask_token` gives the user's token, None where there is none.
@@ -47,6 +47,8 @@ class Driver:
     _over: asyncio.Event = field(init=False, factory=asyncio.Event)
     _failure: TokenFailed | None = field(init=False, default=None)
     _is_pumping: bool = field(init=False, default=False)
+    _is_pump_due: bool = field(init=False, default=False)
+    _is_over: bool = field(init=False, default=False)
 
     def __repr__(self) -> str:
         return f"<Driver {len(self._tasks)} tasks of {self.session!r}>"
@@ -74,17 +76,26 @@ class Driver:
         try:
             async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                 await self._over.wait()
-                while self._writers:  # the last frames, and the close
-                    await asyncio.wait(self._tasks)
         except TimeoutError:
             return
 
     # --- the pump
 
+    def pump_soon(self) -> None:
+        """
+        Pump once the caller has put all that it has to put: it goes in one request.
+        """
+        if not self._is_pump_due:
+            self._is_pump_due = True
+            asyncio.get_running_loop().call_soon(self.pump)
+
     def pump(self) -> None:
         """
         Do all that the session asks for. Returns at once.
         """
+        self._is_pump_due = False
+        if self._is_over:
+            return
         if self._is_pumping:  # called from on_message: the loop below goes round again
             return
         self._is_pumping = True
@@ -101,7 +112,8 @@ class Driver:
         for wake in self._writers.values():
             wake.set()
         self._set_timer()
-        if self.session.end is not None:
+        is_written = self.session.end is not CLOSED or not self._writers
+        if self.session.end is not None and is_written:
             self._over.set()
 
     def _hand_out(self) -> None:
@@ -127,6 +139,7 @@ class Driver:
         return asyncio.get_running_loop().time()
 
     async def _clear_up(self) -> None:
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -196,9 +209,10 @@ class Driver:
                 self.session.receive_frame(attachment, frame, self._now())
                 self.pump()
         finally:
-            del self._writers[attachment]
-            writer.cancel()
+            if attachment.close_code is None:  # else it is closing, which ends the reading first
+                writer.cancel()
             await asyncio.wait([writer])
+            del self._writers[attachment]
 
     async def _write(
         self, attachment: Attachment, connection: Connection, wake: asyncio.Event
@@ -213,15 +227,10 @@ class Driver:
                     attachment.close_code = GIVEN_UP
                 if attachment.close_code is not None:
                     await connection.close(attachment.close_code)
-                    self._over_if_ended()
                     return
                 await wake.wait()
         except websocket.FAILURES:
             return  # the reader sees the end
-
-    def _over_if_ended(self) -> None:
-        if self.session.end is not None:
-            self._over.set()
 
 
 def _told(error: BaseException) -> str:

@@ -101,6 +101,8 @@ def _written(request: Request) -> tuple[str, dict[str, str], dict[str, str], byt
         case Post(token, seq, _, frames, True):
             headers = {**ndjson, SESSION_HEADER: token, "x-notifier-seq": str(seq)}
             return "POST", {}, headers, _lines(frames)
+        case Post(token, _, _, [str(text)]):  # in batches only newer servers take it
+            return "POST", {"token": token}, {"content-type": "application/json"}, text.encode()
         case Post(token, _, _, frames):
             return "POST", {"token": token}, ndjson, _lines(frames)
         case Goodbye(token):

@@ -22,6 +22,9 @@ GONE: Final = 4410
 NOT_YOURS: Final = 4403
 """The server refuses to attach: the session is somebody else's."""
 
+BATCH_TOO_LONG: Final = "batch_too_long"
+"""The server's word for a POST with more lines than it takes."""
+
 
 @frozen
 class Reason:

@@ -5,7 +5,7 @@ What a session asks over HTTP, and what it is answered. Values only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -13,10 +13,13 @@ from notifier_client.errors import ProtocolError
 from notifier_client.message import describe
 from notifier_client.v2 import Frame, from_line
 
-MAX_LINES = 1_000
+MAX_LINES: Final = 1_000
 """Messages in one POST."""
 
-MAX_BATCH_BYTES = 65_536
+MAX_PLAIN_LINES: Final = 100
+"""The same for a Phoenix server, which drops the others and says 200."""
+
+MAX_BATCH_BYTES: Final = 65_536
 """Bytes in one POST; a message that is larger goes alone."""
 
 

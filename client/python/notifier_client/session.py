@@ -29,10 +29,11 @@ from notifier_client.errors import ProtocolError
 from notifier_client.ledger import Ledger, Mode
 from notifier_client.mailbox import Mailbox, size_of
 from notifier_client.message import Message
-from notifier_client.reasons import CLOSED, GONE, LOST, NOT_YOURS, Reason
+from notifier_client.reasons import BATCH_TOO_LONG, CLOSED, GONE, LOST, NOT_YOURS, Reason
 from notifier_client.requests import (
     MAX_BATCH_BYTES,
     MAX_LINES,
+    MAX_PLAIN_LINES,
     Answer,
     Goodbye,
     Opening,
@@ -100,6 +101,7 @@ class Session:
     _opens_by_get: bool = field(init=False, default=False)
     _first_post: Opening | None = field(init=False, default=None)
     _is_closing: bool = field(init=False, default=False)
+    _most_lines: int = field(init=False, default=MAX_LINES)
     _expired_at: float = field(init=False, default=0.0)
     _opening: _Lane = field(init=False)
     _polls: _Lane = field(init=False)
@@ -172,7 +174,7 @@ class Session:
         if self.ledger.mode is Mode.PLAIN:
             return PlainOpening()
         if self._first_post is None:  # sent again as it is: what was put since goes by POST
-            frames = self.ledger.mailbox.after(0, MAX_LINES, MAX_BATCH_BYTES)
+            frames = self.ledger.mailbox.after(0, self._most_lines, MAX_BATCH_BYTES)
             fits = len(frames) != 1 or size_of(frames[0]) <= MAX_BATCH_BYTES
             self._first_post = Opening(self.key, frames if fits else ())
         return self._first_post
@@ -197,8 +199,9 @@ class Session:
             return None
         seen = mailbox.received
         if self.transport != "websocket" and seen < mailbox.last:
-            frames = mailbox.after(seen, MAX_LINES, MAX_BATCH_BYTES)
             is_numbered = self.ledger.mode is not Mode.PLAIN
+            most = self._most_lines if is_numbered else MAX_PLAIN_LINES
+            frames = mailbox.after(seen, most, MAX_BATCH_BYTES)
             return Post(token, seen + 1, seen + len(frames), frames, is_numbered)
         return Goodbye(token) if self._is_closing else None
 
@@ -253,6 +256,9 @@ class Session:
             self._opening.done()
         elif answer.status in (410, 500):
             self._dead(answer)
+        elif self._takes_fewer_lines(answer):
+            self._first_post = None  # it opened nothing
+            self._opening.done()
         else:
             self.failed(request, _said(answer), now)
 
@@ -295,10 +301,19 @@ class Session:
         received = answer.received if post.is_numbered else post.last
         if received is not None:
             self.ledger.told_received(received)
-        if self.ledger.mailbox.received > before:
+        if self.ledger.mailbox.received > before or self._takes_fewer_lines(answer):
             self._posts.done()
         else:
             self.failed(post, _said(answer), now)
+
+    def _takes_fewer_lines(self, answer: Answer) -> bool:
+        """
+        Whether the server's limit, which it does not tell, is worth another try.
+        """
+        if answer.reason != BATCH_TOO_LONG or self._most_lines == 1:
+            return False
+        self._most_lines //= 2
+        return True
 
     def _hand_on_all(self, answer: Answer) -> None:
         is_numbered = self.ledger.mode is not Mode.PLAIN and answer.seq is not None

@@ -161,7 +161,7 @@ class Socket:
         if self._driver is None:
             raise self._failure or SessionLost("no_session", "there is no session at the moment")
         self._driver.session.put(message)
-        self._driver.pump()
+        self._driver.pump_soon()
 
     def expect_reply(self, ref: str) -> asyncio.Future[Any]:
         self._replies[ref] = asyncio.get_running_loop().create_future()

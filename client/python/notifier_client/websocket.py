@@ -96,7 +96,9 @@ class WebSocket:
         user_token: str | None,
     ) -> AsyncIterator[Connection]:
         """
-        Do the handshake; raise one of FAILURES. Closed in the end, as given up.
+        Do the handshake; raise one of FAILURES.
+
+        It is closed in the end: as given up, unless `close_code` says otherwise.
         """
         query = {**self.params, "vsn": VSN}
         if attachment.opens and mode is not Mode.PLAIN:
@@ -118,8 +120,7 @@ class WebSocket:
         try:
             yield connection
         finally:
-            # A session that was closed has said so itself, with 1000.
-            await connection.close(GIVEN_UP)
+            await connection.close(attachment.close_code or GIVEN_UP)
 
 
 def _protocols(session_token: str | None, user_token: str | None) -> list[str]:

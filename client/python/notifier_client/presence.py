@@ -64,12 +64,7 @@ class Presence:
         Take a message; say who came and went. None where it is about something else.
         """
         if message.event == PRESENCE_STATE:
-            change = self._receive_state(_metas_by_key(message.payload))
-            self.is_synced = True
-            pending, self._pending = self._pending, []
-            for diff in pending:
-                self.receive(diff)
-            return change
+            return self._receive_state(_metas_by_key(message.payload))
         if message.event != PRESENCE_DIFF:
             return None
         if not self.is_synced:
@@ -78,8 +73,11 @@ class Presence:
         return self._receive_diff(message.payload)
 
     def _receive_state(self, new: dict[str, Metas]) -> Change:
-        old, self.state = self.state, new
-        return Change(_without(new, old), _without(old, new))
+        old, self.state, self.is_synced = dict(self.state), new, True
+        pending, self._pending = self._pending, []
+        for diff in pending:
+            self._receive_diff(diff.payload)
+        return Change(_without(self.state, old), _without(old, self.state))
 
     def _receive_diff(self, payload: Any) -> Change:
         match payload:

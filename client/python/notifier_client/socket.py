@@ -17,10 +17,10 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from attrs import define, field
-from yarl import URL
 
 from notifier_client.backoff import Backoff
 from notifier_client.channel import Channel
@@ -306,9 +306,9 @@ def connect(
 
 
 def _base(url: str) -> str:
-    parsed = URL(url)
+    parsed = urlsplit(url)
     scheme = {"ws": "http", "wss": "https"}.get(parsed.scheme, parsed.scheme)
-    if scheme not in ("http", "https") or not parsed.host:
+    if scheme not in ("http", "https") or not parsed.hostname:
         raise ValueError("expected a URL such as https://notices.example/socket, got another")
     path = parsed.path.rstrip("/").removesuffix("/longpoll").removesuffix("/websocket")
-    return str(parsed.with_scheme(scheme).with_path(path).with_query(None).with_fragment(None))
+    return urlunsplit((scheme, parsed.netloc, path, "", ""))

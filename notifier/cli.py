@@ -32,6 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.app import DATABASE, Notifier, build
 from notifier.backoffice import OperatorStore
+from notifier.cli_client import push, tail
 from notifier.config import FILE_VARIABLE, Config, Setting, flag, load_config, settings
 from notifier.errors import ConfigError, NotifierError, describe
 from notifier.logs import in_one_line, log_to_stderr
@@ -138,6 +139,11 @@ def main() -> None:
     \b
         notifier operator add alice
 
+    See what comes, and send something yourself:
+
+    \b
+        notifier tail room:lobby --token "$(notifier token me)"
+
     `notifier COMMAND --help` tells more of each.
     """
 
@@ -240,6 +246,10 @@ def operator_add(name: str, password_stdin: bool, file: str | None, **flags: str
         except ValueError as error:
             raise ConfigError(str(error)) from error
     click.echo(f"{name} can sign in at /backoffice now")
+
+
+main.add_command(tail)
+main.add_command(push)
 
 
 def _load(flags: dict[str, str | None], file: str | None) -> Config:

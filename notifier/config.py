@@ -28,6 +28,9 @@ ENVIRONMENT_PREFIX: Final = "NOTIFIER_"
 FILE_VARIABLE: Final = "NOTIFIER_CONFIG"
 """Names the TOML file where no flag does; it is no setting itself."""
 
+CLIENT_VARIABLES: Final = ("NOTIFIER_URL", "NOTIFIER_TOKEN")
+"""What the command line's client reads; no settings of a server either."""
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _KINDS: Final[Mapping[type, str]] = {
@@ -190,7 +193,7 @@ def load_config(
     variables = {
         name: value
         for name, value in environ.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name != FILE_VARIABLE
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in (FILE_VARIABLE, *CLIENT_VARIABLES)
     }
     values |= _read_source(variables, variable, "", is_text=True)
     given = {flag(name): value for name, value in flags.items() if value is not None}

@@ -17,7 +17,7 @@ from notifier.channels.replies import Result
 from notifier.engine import Receipt, Retention
 from notifier.errors import ConnectionRefused, TokenError
 from notifier.protocol import Payload
-from notifier.protocol.reasons import FORBIDDEN, INVALID_PAYLOAD, TOKEN_MISSING
+from notifier.protocol.reasons import FORBIDDEN, INVALID_PAYLOAD, NOT_YOURS, TOKEN_MISSING
 from notifier.session import User
 
 EVERYONE: Final = "room:lobby"
@@ -115,4 +115,18 @@ class UserSocket(Socket):
             raise ConnectionRefused(error.code, error.detail) from error
         self.assigns["user"] = self.user
         self.id = socket_id(self.user.id)
+        return None
+
+    async def resume(self, info: ConnectInfo) -> Result:
+        """
+        Let the same user back, whatever the token's age.
+        """
+        if self.opened_with is None:
+            return await super().resume(info)
+        try:
+            is_same = self.endpoint.tokens.read_user(info.token or "").id == self.user.id
+        except TokenError:
+            is_same = False
+        if not is_same:
+            raise NOT_YOURS.refusal()
         return None

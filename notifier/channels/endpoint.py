@@ -29,6 +29,8 @@ from notifier.protocol.reasons import (
     CLIENT_CLOSED,
     CONNECT_CRASHED,
     CONNECT_REFUSED,
+    DISPLACED,
+    NOT_YOURS,
     RESTARTING,
     SESSION_FOREIGN,
     SESSION_GONE,
@@ -122,7 +124,7 @@ class Endpoint:
         """
         if transport is None:
             return len(self._sessions)
-        return sum(server.transport == transport for server in self._sessions.values())
+        return sum(server.carrier == transport for server in self._sessions.values())
 
     # --- sessions
 
@@ -138,6 +140,8 @@ class Endpoint:
         vsn: str | None,
         params: Mapping[str, str],
         info: ConnectInfo,
+        *,
+        is_resumable: bool = False,
     ) -> SocketServer:
         """
         Connect a client; raise ConnectionRefused with what it is to be told.
@@ -153,6 +157,9 @@ class Endpoint:
         routes = self._routes[socket_class]
         id = urlsafe_b64encode(os.urandom(SESSION_ID_BYTES)).decode()
         session = Session(id, serializer, self.limits, routes.serve)
+        if is_resumable:
+            session.survive()
+            socket.opened_with = info.token
         token = self.tokens.sign_session(id)
         server = SocketServer(self, session, socket, routes, info.transport, token)
         self._sessions[token] = server
@@ -166,6 +173,23 @@ class Endpoint:
                 server.close(CLIENT_CLOSED)
                 raise
         return server
+
+    async def check_owner(self, server: SocketServer, info: ConnectInfo) -> None:
+        """
+        Make sure that whoever brings `info` may have a session that is open; raise
+        ConnectionRefused.
+        """
+        socket = server.socket
+        where = f"{type(socket).__name__}.resume"
+        try:
+            result = check_result(await call(where, socket.resume, info), where)
+        except ConnectionRefused:
+            raise
+        except Exception as error:
+            logger.exception("%s crashed", where)
+            raise NOT_YOURS.refusal() from error
+        if isinstance(result, Error):
+            raise _refused_by(result)
 
     def count_refusal(self, code: str) -> None:
         """
@@ -325,7 +349,21 @@ class Endpoint:
             return
         limit = self.limits.max_sessions_per_user
         if limit and socket.id is not None and self._per_id[socket.id] >= limit:
+            self._make_room(socket.id)
+
+    def _make_room(self, id: str) -> None:
+        """
+        Close the session of one user's that has been detached longest; raise
+        ConnectionRefused if none is.
+        """
+        detached = [
+            server
+            for server in self.pubsub.subscribers(id)
+            if isinstance(server, SocketServer) and server.detached_since() != float("inf")
+        ]
+        if not detached:
             raise TOO_MANY_SESSIONS.refusal()
+        min(detached, key=SocketServer.detached_since).close(DISPLACED)
 
 
 def _refused_by(result: Error) -> ConnectionRefused:

@@ -119,6 +119,13 @@ class PubSub:
                 if not topic.subscribers:  # else whoever came meanwhile waits for the lock
                     del self._topics[name]
 
+    def subscribers(self, name: str) -> list[Subscriber]:
+        """
+        List who is subscribed to a topic here.
+        """
+        topic = self._topics.get(name)
+        return [] if topic is None else list(topic.subscribers.values())
+
     def count(self, name: str) -> int:
         """
         Tell how many subscribers a topic has here.

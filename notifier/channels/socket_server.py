@@ -17,7 +17,13 @@ from notifier.channels.topics import Routes
 from notifier.engine import Publication
 from notifier.protocol import Message
 from notifier.protocol.events import DISCONNECT
-from notifier.protocol.reasons import DISCONNECTED, JOIN_CRASHED, SESSION_EXPIRED, Reason
+from notifier.protocol.reasons import (
+    DETACHED_TOO_LONG,
+    DISCONNECTED,
+    JOIN_CRASHED,
+    SESSION_EXPIRED,
+    Reason,
+)
 from notifier.session import Deliver, Join, Seat, Session
 
 if TYPE_CHECKING:
@@ -79,6 +85,24 @@ class SocketServer:
         """
         self.session.close(reason)
 
+    @property
+    def carrier(self) -> str:
+        """
+        Name the transport that carries the session now.
+        """
+        resume = self.session.resume
+        if resume is None:
+            return self.transport
+        return "longpoll" if resume.live is None else "websocket"
+
+    def detached_since(self) -> float:
+        """
+        Tell since when nothing carries a resumable session; infinity while
+        something does, and for any other.
+        """
+        session = self.session
+        return float("inf") if session.resume is None else session.mailbox.quiet_since
+
     async def wait_for_channels(self, timeout_s: float) -> None:
         """
         Wait until each channel has done what it was asked so far, or for `timeout_s`.
@@ -110,7 +134,7 @@ class SocketServer:
         Let polls go whose window is over; end a session that nobody asks for.
         """
         if self.session.mailbox.expire(now):
-            self.close(SESSION_EXPIRED)
+            self.close(SESSION_EXPIRED if self.session.resume is None else DETACHED_TOO_LONG)
             self.endpoint.drained(self)
         else:
             self.endpoint.deadlines.watch(self)
@@ -144,4 +168,6 @@ class SocketServer:
     def _session_ended(self, reason: Reason) -> None:
         for channel in tuple(self._channels.values()):
             channel.close(End.CLOSED)
+        if self.session.resume is not None:
+            self.session.resume.session_ended(reason, self.endpoint.now())
         self.endpoint.session_ended(self, reason)

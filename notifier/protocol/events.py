@@ -19,3 +19,10 @@ DISCONNECT: Final = "disconnect"
 
 PHOENIX_TOPIC: Final = "phoenix"
 """The topic of heartbeats; no channel is ever joined on it."""
+
+# Ours, on the phoenix topic of a resumable session's WebSocket; see docs/protocol.md.
+PROBE: Final = "probe"
+ACK: Final = "ack"
+RESUMED: Final = "resumed"
+CONTROL_EVENTS: Final = frozenset((PROBE, ACK, RESUMED))
+"""Frames that are not counted."""

@@ -4,6 +4,8 @@ An encoded message, shared by every mailbox that holds it.
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import orjson
 from attrs import define, field
 
@@ -26,6 +28,7 @@ class Frame:
     text: bytes = field(repr=False)
     binary: bool = False
     _quoted: bytes | None = field(default=None, init=False, repr=False)
+    _line: bytes | None = field(default=None, init=False, repr=False)
     _websocket: bytes | None = field(default=None, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -39,6 +42,17 @@ class Frame:
         if self._quoted is None:
             self._quoted = orjson.dumps(self.text.decode())
         return self._quoted
+
+    @property
+    def line(self) -> bytes:
+        """
+        The same for a client that reads binary: base64, as its own lines have it.
+        """
+        if not self.binary:
+            return self.quoted
+        if self._line is None:
+            self._line = b'"%b"' % b64encode(self.data)
+        return self._line
 
     @property
     def websocket(self) -> bytes:

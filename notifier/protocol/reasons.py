@@ -72,6 +72,34 @@ MESSAGE_TOO_LARGE: Final = Reason(
     "message_too_large", "the message is over max_message_bytes", close_code=1009
 )
 
+SEQUENCE_GAP: Final = Reason(
+    "sequence_gap", "lines before these are missing: send again from received + 1"
+)
+SEQUENCE_MISSING: Final = Reason(
+    "sequence_missing",
+    "a POST to a resumable session needs X-Notifier-Seq, the number of its first line",
+)
+OPEN_KEY_INVALID: Final = Reason(
+    "open_key_invalid", "X-Notifier-Open must be 16 to 64 letters, digits, - and _"
+)
+
+# Ends of a resumable session's WebSocket, which the session survives.
+NO_SUCH_SESSION: Final = 4410
+"""The close code of an attach whose session is gone, with the reason why."""
+
+NOT_YOURS: Final = Reason(
+    "not_yours",
+    "the user token of whoever opened this session must come with its token",
+    close_code=4403,
+)
+NOT_RESUMABLE: Final = Reason(
+    "not_resumable", "this session was not opened with notifier=resume", close_code=4403
+)
+SUPERSEDED: Final = Reason("superseded", "something newer carries this session", close_code=4409)
+PROBE_UNANSWERED: Final = Reason(
+    "probe_unanswered", "the probe was not answered in time", close_code=4408
+)
+
 # Ends of a session: JSON status 500 to its poll, 410 to its POST, a close code on a WebSocket.
 SESSION_GONE: Final = Reason("session_gone", "this session has ended: open a new one and rejoin")
 SESSION_FOREIGN: Final = Reason(
@@ -79,6 +107,10 @@ SESSION_FOREIGN: Final = Reason(
     "this session token was not signed with a key of ours: open a new session and rejoin",
 )
 SESSION_EXPIRED: Final = Reason("session_expired", "no request came for one and a half windows")
+DETACHED_TOO_LONG: Final = Reason(
+    "detached_too_long", "nothing came from the client for resume_window"
+)
+DISPLACED: Final = Reason("displaced", "another session of this user took this one's place")
 CLIENT_CLOSED: Final = Reason("client_closed", "the client closed", close_code=1000)
 SLOW_CONSUMER: Final = Reason(
     "slow_consumer", "more waited for this client than its mailbox holds", close_code=1013

@@ -10,11 +10,14 @@ from notifier.session.deadlines import Deadlines
 from notifier.session.limits import Limits
 from notifier.session.mailbox import Mailbox
 from notifier.session.poll import Answer, Poll, PollState
+from notifier.session.resume import Attachment, AttachmentState, Resume
 from notifier.session.session import Command, Deliver, Join, Seat, Session
 from notifier.session.tokens import Tokens, User
 
 __all__ = [
     "Answer",
+    "Attachment",
+    "AttachmentState",
     "Command",
     "Deadlines",
     "Deliver",
@@ -23,6 +26,7 @@ __all__ = [
     "Mailbox",
     "Poll",
     "PollState",
+    "Resume",
     "Seat",
     "Session",
     "Tokens",

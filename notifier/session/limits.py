@@ -52,6 +52,11 @@ class Limits:
     window_ms: int = _limit(
         10_000, "milliseconds a poll waits for a message before it is answered 204"
     )
+    resume_window_ms: int = _limit(
+        60_000,
+        "milliseconds a resumable session lives with neither a request nor a WebSocket; "
+        "then it ends as detached_too_long",
+    )
     idle_timeout_ms: int = _limit(
         60_000, "milliseconds without a frame from a WebSocket client until it is closed"
     )

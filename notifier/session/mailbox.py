@@ -24,6 +24,8 @@ from notifier.protocol import Frame
 from notifier.protocol.reasons import (
     ACK_BEYOND_SENT,
     CLIENT_CLOSED,
+    DETACHED_TOO_LONG,
+    DISPLACED,
     SESSION_EXPIRED,
     SLOW_CONSUMER,
     Reason,
@@ -43,8 +45,21 @@ ENVELOPE_BYTES: Final = 512
 MAX_WAITING_POLLS: Final = 16
 """Polls that wait out their window after a storm; one more lets the oldest go."""
 
-SILENT_ENDS: Final = frozenset({ACK_BEYOND_SENT, CLIENT_CLOSED, SESSION_EXPIRED, SLOW_CONSUMER})
+SILENT_ENDS: Final = frozenset(
+    {
+        ACK_BEYOND_SENT,
+        CLIENT_CLOSED,
+        DETACHED_TOO_LONG,
+        DISPLACED,
+        SESSION_EXPIRED,
+        SLOW_CONSUMER,
+    }
+)
 """Ends after which nothing is handed out: the client is gone, or has a hole."""
+
+
+def _quoted_bytes(frame: Frame) -> int:
+    return len(frame.quoted) + 1
 
 
 @define(eq=False, repr=False)
@@ -53,12 +68,16 @@ class Mailbox:
     The queue of one client, drained by polls or by one listener.
 
     A listener (a WebSocket) is called after every `put` and takes what waits
-    with `take`; a poll takes it with `answer`.
+    with `take`, or looks at it with `read` and acknowledges later; a poll gets
+    it with `answer`. `lifetime_s` is how long it lives unasked, `answer_bytes`
+    what a message takes up in an answer.
     """
 
     limits: Limits
     on_close: Callable[[Reason], None] | None = None
     window_s: float = field(init=False)
+    lifetime_s: float = field(init=False)
+    answer_bytes: Callable[[Frame], int] = field(init=False, default=_quoted_bytes)
     acked: int = 0
     sent: int = 0
     end: Reason | None = None
@@ -73,6 +92,7 @@ class Mailbox:
 
     def __attrs_post_init__(self) -> None:
         self.window_s = self.limits.window_ms / 1000
+        self.lifetime_s = EXPIRY_WINDOWS * self.window_s
 
     def __repr__(self) -> str:
         return f"<Mailbox acked={self.acked} sent={self.sent} put={self.last} bytes={self._bytes}>"
@@ -83,6 +103,13 @@ class Mailbox:
         The number of the newest message put.
         """
         return self.acked + len(self._frames)
+
+    @property
+    def quiet_since(self) -> float:
+        """
+        Tell when the last request ended; infinity while one is under way.
+        """
+        return float("inf") if self._requests else self._quiet_since
 
     @property
     def is_through(self) -> bool:
@@ -166,10 +193,7 @@ class Mailbox:
         self._line, poll.state = None, DONE
         self._requests -= 1
         self._quiet_since = now
-        frames = self._page(self.limits.max_answer_bytes - ENVELOPE_BYTES, _quoted_bytes)
-        last = self.acked + len(frames)
-        self.sent = max(self.sent, last)
-        return Answer(200, last, frames)
+        return self.page()
 
     def abandon(self, poll: Poll, now: float) -> None:
         """
@@ -183,6 +207,32 @@ class Mailbox:
         elif poll in self._waiting:
             self._waiting = tuple(other for other in self._waiting if other is not poll)
         self.end_request(now)
+
+    def page(self) -> Answer:
+        """
+        Say what a poll from the floor would be answered, without one.
+        """
+        room = self.limits.max_answer_bytes - ENVELOPE_BYTES
+        frames = _page(self._frames, room, self.answer_bytes)
+        last = self.acked + len(frames)
+        self.sent = max(self.sent, last)
+        return Answer(200, last, frames)
+
+    def turn_away(self, poll: Poll, now: float) -> None:
+        """
+        Let a poll that comes too late be answered 204 at once: it touches nothing.
+        """
+        poll.deadline = now
+        poll.state = READY
+        self._requests += 1
+
+    def release(self) -> None:
+        """
+        Let every parked poll be answered 204: something else drains the mailbox now.
+        """
+        polls, self._line, self._waiting = self._parked(), None, ()
+        for poll in polls:
+            self._make_ready(poll)
 
     # --- out, by a listener
 
@@ -202,11 +252,21 @@ class Mailbox:
         if self._bytes <= max_bytes:
             frames, self._frames, self._bytes = self._frames, [], 0
         else:
-            frames = self._page(max_bytes, len)
+            frames = _page(self._frames, max_bytes, len)
             del self._frames[: len(frames)]
             self._bytes -= sum(map(len, frames))
         self.acked += len(frames)
         self.sent = max(self.sent, self.acked)
+        return frames
+
+    def read(self, position: int, max_bytes: int) -> list[Frame]:
+        """
+        Look at what comes after `position`, about `max_bytes` of it, as sent.
+
+        It stays until it is acknowledged; `position` is not below `acked`.
+        """
+        frames = _page(self._frames[position - self.acked :], max_bytes, len)
+        self.sent = max(self.sent, position + len(frames))
         return frames
 
     # --- its life
@@ -232,7 +292,7 @@ class Mailbox:
         """
         polls = [poll.deadline for poll in self._parked()]
         if self._requests == 0 and self._listener is None:
-            polls.append(self._quiet_since + EXPIRY_WINDOWS * self.window_s)
+            polls.append(self._quiet_since + self.lifetime_s)
         return min(polls, default=float("inf"))
 
     def expire(self, now: float) -> bool:
@@ -271,18 +331,6 @@ class Mailbox:
             and self._bytes + len(frame) <= self.limits.max_mailbox_bytes
         )
 
-    def _page(self, room: int, size: Callable[[Frame], int]) -> list[Frame]:
-        """
-        The oldest messages that fit into `room`, but one at least if there is any.
-        """
-        if len(self._frames) == 1:
-            return self._frames[:]
-        for count, frame in enumerate(self._frames):
-            room -= size(frame)
-            if room < 0:
-                return self._frames[: max(count, 1)]
-        return self._frames[:]
-
     def _parked(self) -> list[Poll]:
         polls = self._waiting if self._line is None else (*self._waiting, self._line)
         return [poll for poll in polls if poll.state is PARKED]
@@ -306,5 +354,14 @@ class Mailbox:
             poll.on_ready()
 
 
-def _quoted_bytes(frame: Frame) -> int:
-    return len(frame.quoted) + 1
+def _page(frames: list[Frame], room: int, size: Callable[[Frame], int]) -> list[Frame]:
+    """
+    The oldest messages that fit into `room`, but one at least if there is any.
+    """
+    if len(frames) == 1:
+        return frames[:]
+    for count, frame in enumerate(frames):
+        room -= size(frame)
+        if room < 0:
+            return frames[: max(count, 1)]
+    return frames[:]

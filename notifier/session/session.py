@@ -37,6 +37,7 @@ from notifier.protocol.reasons import (
 )
 from notifier.session.limits import Limits
 from notifier.session.mailbox import Mailbox
+from notifier.session.resume import Resume
 
 OK: Final = "ok"
 ERROR: Final = "error"
@@ -93,7 +94,8 @@ class Session:
     """
     The pure core of one client's connection.
 
-    `matches` tells whether some channel serves a topic.
+    `matches` tells whether some channel serves a topic. One that is resumable
+    has a `resume`, and survives its connections.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Session:
     limits: Limits
     matches: Callable[[str], bool]
     mailbox: Mailbox = field(init=False)
+    resume: Resume | None = field(init=False, default=None)
     _seats: dict[str, Seat] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -108,6 +111,13 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<Session {len(self._seats)} channels {self.mailbox!r}>"
+
+    def survive(self) -> Resume:
+        """
+        Make the session resumable; before anything is sent.
+        """
+        self.resume = Resume(self.mailbox)
+        return self.resume
 
     @property
     def end(self) -> Reason | None:

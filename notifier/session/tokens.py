@@ -173,6 +173,12 @@ class Tokens:
             raise TokenError(TOKEN_EXPIRED.code, f"the token expired {age - max_age} s ago")
         return user
 
+    def read_user(self, token: str) -> User:
+        """
+        Read a user token whatever its age; raise TokenError.
+        """
+        return self._read_user(token)[0]
+
     def _verify_user(self, token: str) -> tuple[User, int, int]:
         """
         Check the signature and the claims: the user, when it was signed, for how long.

@@ -66,9 +66,13 @@ class Query:
     def params(self) -> dict[str, str]:
         """
         Give what `Socket.connect` is handed: the last of each name, but no
-        session token of ours, which is not the application's business.
+        session token and no word of ours, which are not the application's business.
         """
-        return {key: value for key, value in self.pairs if not is_session_token(value)}
+        return {
+            key: value
+            for key, value in self.pairs
+            if not is_session_token(value) and key != "notifier"
+        }
 
 
 @define

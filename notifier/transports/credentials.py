@@ -18,6 +18,13 @@ SESSION_HEADER: Final = "x-phoenix-longpoll-token"
 USER_HEADER: Final = "x-phoenix-authtoken"
 SUBPROTOCOL: Final = "phoenix"
 _BEARER: Final = "base64url.bearer.phx."
+_SESSION: Final = "base64url.session.notifier."
+
+MODE: Final = "notifier"
+"""The one query name that is ours: `resume`, `close`, or the session to attach to."""
+
+RESUME: Final = "resume"
+CLOSE: Final = "close"
 
 
 def session_token(request: Request) -> str | None:
@@ -39,11 +46,29 @@ def user_token(request: Request) -> str | None:
         return header
     for name in subprotocols(request):
         if name.startswith(_BEARER):
-            return _decode_bearer(name.removeprefix(_BEARER))
+            return _decode(name.removeprefix(_BEARER))
     for key, value in request.query.pairs:
         if key == "token" and not is_session_token(value):
             return value
     return None
+
+
+def mode(request: Request) -> str | None:
+    """
+    Tell what a client wants that is not Phoenix's: RESUME, CLOSE, or another word.
+    """
+    return request.query.last(MODE)
+
+
+def attach_token(request: Request) -> str | None:
+    """
+    Find the token of the session that a WebSocket is to attach to.
+    """
+    for name in subprotocols(request):
+        if name.startswith(_SESSION):
+            return _decode(name.removeprefix(_SESSION))
+    token = mode(request)
+    return token if token is not None and is_session_token(token) else None
 
 
 def subprotocols(request: Request) -> list[str]:
@@ -54,7 +79,7 @@ def subprotocols(request: Request) -> list[str]:
     return [name for name in map(str.strip, offered.split(",")) if name]
 
 
-def _decode_bearer(encoded: str) -> str:
+def _decode(encoded: str) -> str:
     """
     Undo phoenix.js's `btoa` without padding; what is not base64 is no token.
     """

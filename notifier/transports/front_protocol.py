@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from attrs import define, field
 
 from notifier.errors import ConnectionRefused
-from notifier.protocol.reasons import CLIENT_CLOSED
 from notifier.session.poll import READY
+from notifier.transports.answers import HEADERS
 from notifier.transports.base import TOO_SLOW, Query, Request, Response
 from notifier.transports.head import HandOver, Repeated, find_end, parse_head
-from notifier.transports.longpoll import BODY_TIMEOUT_S, HEADERS, LongPoll, Posting, Waiting
+from notifier.transports.longpoll import BODY_TIMEOUT_S, LongPoll
+from notifier.transports.opening import Opening
+from notifier.transports.posting import Posting, too_large
+from notifier.transports.waiting import Waiting
 from notifier.transports.websocket import WebSocket
 from notifier.transports.websocket_protocol import WebSocketProtocol
 
@@ -78,7 +81,7 @@ class FrontProtocol(asyncio.Protocol):
     _answer_head: bytes = field(init=False, default=b"")
     _repeated: Repeated | None = field(init=False, default=None)
     _waiting: Waiting | None = field(init=False, default=None)
-    _post: Posting | Response | None = field(init=False, default=None)
+    _post: Posting | Opening | Response | None = field(init=False, default=None)
     _task: asyncio.Task[None] | None = field(init=False, default=None)
     _deadline: float = field(init=False, default=0.0)
 
@@ -198,7 +201,7 @@ class FrontProtocol(asyncio.Protocol):
     def _begin_longpoll(self, serves: LongPoll, request: Request, raw: bytes) -> None:
         response = serves.refuse_method(request)
         if request.method == "POST":
-            self._begin_post(serves, request, response or serves.post(request))
+            self._begin_post(response or serves.post(request))
         elif response is not None:
             self._write(response)
         else:
@@ -222,12 +225,13 @@ class FrontProtocol(asyncio.Protocol):
         if waiting.state is READY:
             self._answer()
 
-    def _begin_post(self, serves: LongPoll, request: Request, outcome: Posting | Response) -> None:
-        if self._body_size > self.front.endpoint.limits.max_message_bytes:
-            if isinstance(outcome, Posting):
-                outcome.abandon()
-            self._write(serves.too_large())
-            return
+    def _begin_post(self, outcome: Posting | Opening | Response) -> None:
+        if isinstance(outcome, Response):
+            limit = self.front.endpoint.limits.max_message_bytes
+            if self._body_size > limit:
+                outcome, self._body_size = too_large(limit), 0
+        elif self._body_size > outcome.max_bytes:
+            outcome, self._body_size = outcome.too_large(), 0
         if isinstance(outcome, Posting):
             self.front.proven(self)
         self._post, self._state = outcome, _BODY
@@ -251,7 +255,10 @@ class FrontProtocol(asyncio.Protocol):
             self._post = None
             body = bytes(self._buffer[:size])
             del self._buffer[:size]
-            self._write(post.receive(body))
+            if isinstance(post, Posting):
+                self._write(post.receive(body))
+            else:
+                self._run(self._open_by_post(post, body))
 
     # --- answers
 
@@ -290,6 +297,18 @@ class FrontProtocol(asyncio.Protocol):
             self._finish(outcome)
         elif isinstance(outcome, Waiting):
             outcome.abandon()
+
+    async def _open_by_post(self, post: Opening, body: bytes) -> None:
+        try:
+            response = await post.receive(body)
+        except Exception:
+            logger.exception("a request failed")
+            self.abort()
+            return
+        self._task = None
+        if self._state is not _GONE:
+            self.front.proven(self)
+            self._write(response)
 
     def _write(self, response: Response) -> None:
         keeps = self._keeps_alive and not response.closes
@@ -336,7 +355,7 @@ class FrontProtocol(asyncio.Protocol):
 
     async def _upgrade(self, serves: WebSocket, request: Request) -> None:
         try:
-            server = await serves.open(request)
+            connection = await serves.open(request)
         except ConnectionRefused as refusal:
             self._task = None
             self._write(serves.refused(refusal))
@@ -347,11 +366,11 @@ class FrontProtocol(asyncio.Protocol):
             return
         self._task = None
         if self._state is _GONE:
-            server.close(CLIENT_CLOSED)
+            connection.abandon()
             return
         self._let_go()
         subprotocol = serves.subprotocol(request)
-        protocol = WebSocketProtocol(self._transport, server, self.front.websockets)
+        protocol = WebSocketProtocol(self._transport, connection, self.front.websockets)
         self._transport.set_protocol(protocol)
         protocol.begin(request, subprotocol, self.front.date, bytes(self._buffer))
         self._buffer.clear()

@@ -13,14 +13,16 @@ from aiohttp import WSMessage, WSMsgType, web
 from attrs import define, field
 from multidict import CIMultiDict
 
-from notifier.channels import SocketServer
 from notifier.errors import ConnectionRefused
-from notifier.protocol.reasons import CLIENT_CLOSED
+from notifier.protocol.framing import TOO_BIG
 from notifier.transports.base import TOO_SLOW, Query, Request, Response
-from notifier.transports.longpoll import BODY_TIMEOUT_S, LongPoll, Waiting
+from notifier.transports.connection import Connection
+from notifier.transports.longpoll import BODY_TIMEOUT_S, LongPoll
 from notifier.transports.mount import Mount
 from notifier.transports.paths import socket_paths
-from notifier.transports.websocket import CLOSE_TIMEOUT_S, Connection, WebSocket, close_reason
+from notifier.transports.posting import Posting
+from notifier.transports.waiting import Waiting
+from notifier.transports.websocket import CLOSE_TIMEOUT_S, WebSocket, close_reason
 
 WRITE_AHEAD_BYTES: Final = 65_536
 """About what is taken from the mailbox at a time; the rest waits there."""
@@ -71,12 +73,16 @@ class LongPollDoor:
             return outcome
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await _read(http, self.transport.mount.endpoint.limits.max_message_bytes)
-            return self.transport.too_large() if body is None else outcome.receive(body)
+                body = await _read(http, outcome.max_bytes)
+            if body is None:
+                return outcome.too_large()
+            if isinstance(outcome, Posting):
+                return outcome.receive(body)
         except TimeoutError:
             return TOO_SLOW
         finally:
             outcome.abandon()
+        return await outcome.receive(body)
 
 
 async def _finish(waiting: Waiting, ready: asyncio.Event) -> Response:
@@ -119,7 +125,7 @@ class WebSocketDoor:
         if response is not None:
             return _response(response)
         try:
-            server = await self.transport.open(request)
+            connection = await self.transport.open(request)
         except ConnectionRefused as refusal:
             return _response(self.transport.refused(refusal))
         subprotocol = self.transport.subprotocol(request)
@@ -128,14 +134,14 @@ class WebSocketDoor:
             timeout=CLOSE_TIMEOUT_S,
             autoping=False,
             compress=False,
-            max_msg_size=server.session.limits.max_message_bytes + 1,  # aiohttp refuses from it on
+            max_msg_size=connection.limits.max_message_bytes + 1,  # aiohttp refuses from it on
         )
         try:
             await websocket.prepare(http)
         except BaseException:
-            server.close(CLIENT_CLOSED)
+            connection.abandon()
             raise
-        await Shell(http, websocket, server).run()
+        await Shell(http, websocket, connection).run()
         return websocket
 
 
@@ -149,8 +155,7 @@ class Shell:
 
     http: web.Request
     websocket: web.WebSocketResponse
-    server: SocketServer
-    connection: Connection = field(init=False)
+    connection: Connection
     _writer: asyncio.Task[None] | None = field(init=False, default=None)
     _cut: asyncio.TimerHandle | None = field(init=False, default=None)
 
@@ -158,14 +163,14 @@ class Shell:
         """
         Read until the WebSocket has ended.
         """
-        self.connection = Connection(self.server, self._wake)
-        if self.connection.mailbox.end is not None:
+        self.connection.begin(self._wake)
+        if self.connection.outbox.end is not None:
             self._wake()  # it ended during the handshake
         try:
             while not self.websocket.closed:
                 await self._receive(await self.websocket.receive())
         finally:
-            self.connection.closed()
+            self.connection.closed(self.websocket.close_code)
             if self._writer is not None:
                 await asyncio.wait({self._writer})
             if self._cut is not None:
@@ -182,25 +187,28 @@ class Shell:
                 await self.websocket.pong(message.data)
             case WSMsgType.PONG:
                 self.connection.receive_control()
+            case WSMsgType.ERROR:
+                if self.websocket.close_code == TOO_BIG:
+                    self.connection.receive_too_large()
 
     def _wake(self) -> None:
         if self._writer is None:
-            self._writer = self.server.endpoint.spawn(self._write())
-        if self.connection.mailbox.end is not None and self._cut is None:
+            self._writer = self.connection.endpoint.spawn(self._write())
+        if self.connection.outbox.end is not None and self._cut is None:
             loop = asyncio.get_running_loop()
             self._cut = loop.call_later(CLOSE_TIMEOUT_S, self._abort)
 
     async def _write(self) -> None:
-        connection, mailbox = self.connection, self.connection.mailbox
+        connection, outbox = self.connection, self.connection.outbox
         try:
-            while (frames := mailbox.take(WRITE_AHEAD_BYTES)) or connection.is_ping_due:
+            while (frames := outbox.take(WRITE_AHEAD_BYTES)) or connection.is_ping_due:
                 for frame in frames:
                     kind = WSMsgType.BINARY if frame.binary else WSMsgType.TEXT
                     await self.websocket.send_frame(frame.data, kind)
                 if not frames:
                     connection.is_ping_due = False
                     await self.websocket.ping()
-            end = mailbox.end
+            end = outbox.end
             if end is not None and not self.websocket.closed:
                 await self.websocket.close(code=end.close_code, message=close_reason(end))
         except ConnectionError:

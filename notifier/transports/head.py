@@ -31,6 +31,9 @@ END: Final = b"\r\n\r\n"
 _LINE: Final = re.compile(rb"(GET|POST|OPTIONS) (/[!-~]*) HTTP/1\.([01])\r\n", re.ASCII)
 _FIELDS: Final = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[ -~\t\x80-\xff]*\r\n)*")
 _SESSION_PREFIX: Final = SESSION_PREFIX.encode()
+_NUMBERED: Final = b"otifier-"
+"""Stands in X-Notifier-Ack and its like, however they are capitalised."""
+
 _LENGTH: Final = re.compile(r"[0-9]{1,15}", re.ASCII)
 _HANDS_OVER: Final = frozenset(("transfer-encoding", "expect", "te", "trailer", "http2-settings"))
 _SINGLE: Final = frozenset(
@@ -98,9 +101,13 @@ def parse_head(head: bytes) -> Head:
 def parse_fields(block: bytes) -> Mapping[str, str]:
     """
     Read the header fields. Clients repeat theirs: a short block is read once,
-    but for one with a session token, which nobody else sends.
+    but for one with a session token or its numbers, which nobody else sends.
     """
-    is_repeated = len(block) <= MAX_REMEMBERED_BYTES and _SESSION_PREFIX not in block
+    is_repeated = (
+        len(block) <= MAX_REMEMBERED_BYTES
+        and _SESSION_PREFIX not in block
+        and _NUMBERED not in block
+    )
     return _remembered(block) if is_repeated else _parse_fields(block)
 
 

@@ -12,7 +12,7 @@ from notifier.channels import ConnectInfo, Endpoint, Socket, SocketServer
 from notifier.errors import ConnectionRefused
 from notifier.protocol.reasons import ORIGIN_FORBIDDEN
 from notifier.transports.base import Request
-from notifier.transports.credentials import user_token
+from notifier.transports.credentials import RESUME, mode, user_token
 from notifier.transports.origin import OriginCheck
 from notifier.transports.peer import TrustedProxies
 from notifier.transports.refusals import Refusals
@@ -47,17 +47,25 @@ class Mount:
         Connect the client of a request; raise ConnectionRefused, late if it is a
         repeated one: see `refusal_delay_s`.
         """
-        token = user_token(request)
+        info = self._info(request, transport)
         params = request.query.params()
-        if token is not None:
-            params["token"] = token
-        info = ConnectInfo(transport, self.peer(request), token, request.headers)
+        if info.token is not None:
+            params["token"] = info.token
         vsn = request.query.last("vsn")
+        is_resumable = mode(request) == RESUME
         try:
-            return await self.endpoint.open(self.socket_class, vsn, params, info)
+            return await self.endpoint.open(
+                self.socket_class, vsn, params, info, is_resumable=is_resumable
+            )
         except ConnectionRefused:
             await asyncio.sleep(self.refusal_delay_s(request))
             raise
+
+    async def check_owner(self, server: SocketServer, request: Request) -> None:
+        """
+        Make sure that a request may have somebody's session; raise ConnectionRefused.
+        """
+        await self.endpoint.check_owner(server, self._info(request, server.transport))
 
     def refusal_delay_s(self, request: Request) -> float:
         """
@@ -70,3 +78,6 @@ class Mount:
         Tell the address of a request's client.
         """
         return self.proxies.client(request.peer, request.headers)
+
+    def _info(self, request: Request, transport: str) -> ConnectInfo:
+        return ConnectInfo(transport, self.peer(request), user_token(request), request.headers)

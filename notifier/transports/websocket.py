@@ -1,27 +1,36 @@
 """
-WebSocket: how a handshake is judged, and what its frames mean.
+WebSocket: how a handshake is judged, and what it opens.
 
-The framing itself belongs to the door. A connection ends its session, and the
-session's end closes the connection, with the close code of its reason.
+    GET                     open a session that ends with this WebSocket, as in Phoenix
+    GET ?notifier=resume    open one that survives it
+    GET ?notifier=TOKEN     attach to one, as a candidate
+
+The framing itself belongs to the door, what the frames mean to a `Connection`.
 
 Phoenix: `lib/phoenix/transports/websocket.ex`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, evolve
 
-from notifier.channels import SocketServer
-from notifier.errors import ConnectionRefused, ProtocolError
-from notifier.protocol import Message
-from notifier.protocol.reasons import BAD_MESSAGE, CLIENT_CLOSED, IDLE, UNSUPPORTED_VSN, Reason
+from notifier.errors import ConnectionRefused
+from notifier.protocol.reasons import (
+    NO_SUCH_SESSION,
+    NOT_RESUMABLE,
+    NOT_YOURS,
+    SESSION_GONE,
+    UNSUPPORTED_VSN,
+    Reason,
+)
 from notifier.protocol.versions import serializer_for
-from notifier.session import Limits, Mailbox
+from notifier.session.tokens import split_cursor
+from notifier.transports.attached import AttachedConnection
 from notifier.transports.base import JSON_TYPE, Request, Response, json_body
-from notifier.transports.credentials import SUBPROTOCOL, subprotocols
+from notifier.transports.connection import Connection, PlainConnection, RefusedConnection
+from notifier.transports.credentials import SUBPROTOCOL, attach_token, subprotocols
 from notifier.transports.mount import Mount
 
 NAME: Final = "websocket"
@@ -35,109 +44,13 @@ MAX_CLOSE_REASON_BYTES: Final = 123
 """RFC 6455, 5.5.1: a control frame holds 125 bytes, the code takes two."""
 
 
-@define(eq=False, repr=False)
-class Connection:
-    """
-    One WebSocket of one session.
-
-    The door is called with `on_wake`. It then writes what the mailbox gives
-    (`take`), a ping where one is due, and closes once the mailbox has an `end`.
-    It tells of every frame that comes with `receive_…`.
-    """
-
-    server: SocketServer
-    on_wake: Callable[[], None]
-    mailbox: Mailbox = field(init=False)
-    is_ping_due: bool = field(init=False, default=False)
-    _heard_at: float = field(init=False)
-    _next_ping: float = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self._heard_at = self.server.endpoint.now()
-        self._schedule_ping(self._heard_at)
-        self.mailbox = self.server.session.mailbox
-        self.mailbox.listen(self.on_wake)
-        self.server.endpoint.deadlines.watch(self)
-
-    def __repr__(self) -> str:
-        return f"<Connection of {self.server!r}>"
-
-    # --- in
-
-    def receive_text(self, data: str | bytes) -> None:
-        """
-        Handle a text message; one that cannot be read ends the session.
-        """
-        self._receive(self.server.session.serializer.decode_text, data)
-
-    def receive_binary(self, data: bytes) -> None:
-        """
-        Handle a binary message; one that cannot be read ends the session.
-        """
-        self._receive(self.server.session.serializer.decode_binary, data)
-
-    def receive_control(self) -> None:
-        """
-        Note a ping or a pong: the client is there.
-        """
-        self._heard_at = self.server.endpoint.now()
-
-    def closed(self) -> None:
-        """
-        Note that the connection is gone: the session ends with it. Idempotent.
-        """
-        self.server.endpoint.deadlines.forget(self)
-        self.mailbox.listen(None)
-        self.on_wake = _sleep_on  # lets go of the door
-        self.server.close(CLIENT_CLOSED)
-
-    # --- for the wheel
-
-    def deadline(self) -> float:
-        """
-        Tell when the client has been silent too long, or a ping is due.
-        """
-        return min(self._heard_at + self._limits.idle_timeout_ms / 1000, self._next_ping)
-
-    def expire(self, now: float) -> None:
-        """
-        Ping, or end the session of a client that has been silent too long.
-        """
-        if self._heard_at + self._limits.idle_timeout_ms / 1000 <= now:
-            self.server.close(IDLE)
-            return
-        self.is_ping_due = True
-        self._schedule_ping(now)
-        self.server.endpoint.deadlines.watch(self)
-        self.on_wake()
-
-    # --- within
-
-    def _receive(self, decode: Callable[[Any], Message], data: str | bytes) -> None:
-        self._heard_at = self.server.endpoint.now()
-        try:
-            message = decode(data)
-        except ProtocolError as error:
-            self.server.close(evolve(BAD_MESSAGE, text=str(error)))
-        else:
-            self.server.receive(message)
-
-    def _schedule_ping(self, now: float) -> None:
-        interval = self._limits.ping_interval_ms
-        self._next_ping = now + interval / 1000 if interval else float("inf")
-
-    @property
-    def _limits(self) -> Limits:
-        return self.server.session.limits
-
-
 @define(eq=False)
 class WebSocket:
     """
     The WebSocket transport of one mount.
 
-    A door calls `check`, then `open`, then does the handshake, and runs a
-    `Connection`.
+    A door calls `check`, then `open`, then does the handshake, and runs the
+    `Connection` that it was given.
     """
 
     mount: Mount
@@ -157,11 +70,42 @@ class WebSocket:
         mistake = _handshake_mistake(request)
         return None if mistake is None else Response(400, _TEXT, mistake.encode(errors="replace"))
 
-    async def open(self, request: Request) -> SocketServer:
+    async def open(self, request: Request) -> Connection:
         """
         Connect the client of a handshake; raise ConnectionRefused, see `refused`.
+
+        An attach is not refused so, but by a connection that closes at once.
         """
-        return await self.mount.open(request, NAME)
+        endpoint, token = self.mount.endpoint, attach_token(request)
+        if token is not None:
+            return await self._attach(request, token)
+        server = await self.mount.open(request, NAME)
+        resume = server.session.resume
+        if resume is None:
+            return PlainConnection(endpoint, server)
+        return AttachedConnection(endpoint, server, resume, opens=True)
+
+    async def _attach(self, request: Request, token: str) -> Connection:
+        endpoint = self.mount.endpoint
+        parts = split_cursor(token)
+        found = SESSION_GONE if parts is None else endpoint.find(parts[0])
+        if not isinstance(found, Reason):
+            found = found.session.end or found
+        if isinstance(found, Reason):
+            return self._closing(evolve(found, close_code=NO_SUCH_SESSION))
+        resume = found.session.resume
+        if resume is None:
+            return self._closing(NOT_RESUMABLE)
+        try:
+            await self.mount.check_owner(found, request)
+        except ConnectionRefused as refusal:
+            reason = Reason(refusal.code, refusal.text, NOT_YOURS.close_code)
+            return self._closing(reason)
+        return AttachedConnection(endpoint, found, resume, opens=False)
+
+    def _closing(self, reason: Reason) -> Connection:
+        self.mount.endpoint.count_refusal(reason.code)
+        return RefusedConnection(self.mount.endpoint, reason)
 
     def refused(self, refusal: ConnectionRefused) -> Response:
         """
@@ -175,12 +119,6 @@ class WebSocket:
         Choose the sub-protocol: `phoenix`, if the client offers it.
         """
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols(request) else None
-
-
-def _sleep_on() -> None:
-    """
-    Wake nobody: the connection is gone.
-    """
 
 
 def close_reason(reason: Reason) -> bytes:

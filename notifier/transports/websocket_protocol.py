@@ -1,7 +1,7 @@
 """
 The front's WebSocket: one connection after its handshake.
 
-A thin shell: framing is `framing.py`, meaning is `websocket.Connection`.
+A thin shell: framing is `framing.py`, meaning is a `Connection`.
 Writing stops while the socket takes no more; the rest waits in the mailbox.
 """
 
@@ -12,10 +12,10 @@ from typing import Final
 
 from attrs import define, field
 
-from notifier.channels import SocketServer
 from notifier.protocol.framing import (
     PING,
     PONG,
+    TOO_BIG,
     Close,
     Data,
     FrameReader,
@@ -25,7 +25,8 @@ from notifier.protocol.framing import (
     frame_bytes,
 )
 from notifier.transports.base import Request
-from notifier.transports.websocket import CLOSE_TIMEOUT_S, Connection, close_reason
+from notifier.transports.connection import Connection
+from notifier.transports.websocket import CLOSE_TIMEOUT_S, close_reason
 
 WRITE_BUFFER_BYTES: Final = 65_536
 """So much may wait in the socket's write buffer before the mailbox keeps the rest."""
@@ -42,15 +43,14 @@ class WebSocketProtocol(asyncio.Protocol):
     """
 
     transport: asyncio.Transport
-    server: SocketServer
+    connection: Connection
     open_ones: set[WebSocketProtocol]
     _reader: FrameReader = field(init=False)
-    _connection: Connection = field(init=False)
     _is_paused: bool = field(init=False, default=False)
     _is_closing: bool = field(init=False, default=False)
 
     def __repr__(self) -> str:
-        return f"<WebSocketProtocol {self.server!r}>"
+        return f"<WebSocketProtocol {self.connection!r}>"
 
     def begin(self, request: Request, subprotocol: str | None, date: bytes, data: bytes) -> None:
         """
@@ -65,8 +65,8 @@ class WebSocketProtocol(asyncio.Protocol):
             + f"sec-websocket-accept: {accept}\r\n{chosen}\r\n".encode()
         )
         self.open_ones.add(self)
-        self._reader = FrameReader(self.server.session.limits.max_message_bytes)
-        self._connection = Connection(self.server, self._write)
+        self._reader = FrameReader(self.connection.limits.max_message_bytes)
+        self.connection.begin(self._write)
         if data:
             self.data_received(data)
         self._write()
@@ -80,16 +80,16 @@ class WebSocketProtocol(asyncio.Protocol):
         for event in self._reader.receive(data):
             match event:
                 case Data(str() as text):
-                    self._connection.receive_text(text)
+                    self.connection.receive_text(text)
                 case Data(bytes() as payload):
-                    self._connection.receive_binary(payload)
+                    self.connection.receive_binary(payload)
                 case Ping(payload):
-                    self._connection.receive_control()
+                    self.connection.receive_control()
                     self._write_pong(payload)
                 case Close():
                     self._receive_close(event)
                 case _:
-                    self._connection.receive_control()
+                    self.connection.receive_control()
 
     def pause_writing(self) -> None:
         """
@@ -106,11 +106,11 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """
-        End the session with its connection.
+        Tell the connection that it is gone.
         """
         self._is_closing = True
         self.open_ones.discard(self)
-        self._connection.closed()
+        self.connection.closed()
 
     # --- within
 
@@ -120,8 +120,8 @@ class WebSocketProtocol(asyncio.Protocol):
         """
         if self._is_closing:
             return
-        connection, mailbox = self._connection, self._connection.mailbox
-        while not self._is_paused and (frames := mailbox.take(WRITE_BUFFER_BYTES)):
+        connection, outbox = self.connection, self.connection.outbox
+        while not self._is_paused and (frames := outbox.take(WRITE_BUFFER_BYTES)):
             if len(frames) == 1:
                 self.transport.write(frames[0].websocket)
             else:
@@ -129,8 +129,9 @@ class WebSocketProtocol(asyncio.Protocol):
         if connection.is_ping_due and not self._is_paused:
             connection.is_ping_due = False
             self.transport.write(frame_bytes(PING, b""))
-        if mailbox.end is not None:
-            self._close(mailbox.end.close_code, close_reason(mailbox.end))
+        end = outbox.end
+        if end is not None:
+            self._close(end.close_code, close_reason(end))
 
     def _write_pong(self, payload: bytes) -> None:
         if not self._is_closing and not self._is_paused:
@@ -138,12 +139,15 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def _receive_close(self, close: Close) -> None:
         if close.is_error:
+            if close.code == TOO_BIG:
+                self.connection.receive_too_large()
             self._close(close.code, close.reason.encode())
             self.transport.write_eof()
             return
         if not self._is_closing:
             self._is_closing = True
             self.transport.write(close_bytes(NORMAL))
+        self.connection.closed(close.code)
         self.transport.close()
 
     def _close(self, code: int, reason: bytes = b"") -> None:
@@ -154,5 +158,5 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._is_closing = True
         self.transport.write(close_bytes(code, reason))
-        self._connection.closed()
+        self.connection.closed()
         asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.transport.abort)

@@ -12,6 +12,8 @@ def test_events_are_those_of_phoenix() -> None:
     Each word is what `constants.js` and `socket.ex` have, letter for letter.
     """
     words = {name: value for name, value in vars(events).items() if name.isupper()}
+    ours = {"PROBE", "ACK", "RESUMED", "CONTROL_EVENTS"}
+    words = {name: value for name, value in words.items() if name not in ours}
     assert words == {
         "PHX_JOIN": "phx_join",
         "PHX_LEAVE": "phx_leave",
@@ -22,3 +24,11 @@ def test_events_are_those_of_phoenix() -> None:
         "DISCONNECT": "disconnect",
         "PHOENIX_TOPIC": "phoenix",
     }
+
+
+def test_control_frames_are_the_words_of_the_protocol() -> None:
+    """
+    Ours, as `docs/protocol.md` has them.
+    """
+    assert (events.PROBE, events.ACK, events.RESUMED) == ("probe", "ack", "resumed")
+    assert {"probe", "ack", "resumed"} == events.CONTROL_EVENTS

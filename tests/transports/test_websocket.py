@@ -21,7 +21,8 @@ from notifier.protocol.reasons import (
     SLOW_CONSUMER,
     Reason,
 )
-from notifier.transports.websocket import MAX_CLOSE_REASON_BYTES, Connection, close_reason
+from notifier.transports.connection import Connection
+from notifier.transports.websocket import MAX_CLOSE_REASON_BYTES, close_reason
 from transports.clients import WebSocketClient
 from transports.contract import TransportContract
 from transports.world import LIMITS, World, until
@@ -270,8 +271,8 @@ async def test_session_that_ends_during_the_handshake_closes_its_websocket(
     endpoint = world.server.endpoint
     opened = type(endpoint).open
 
-    async def open_and_end(*arguments: object) -> object:
-        server = await opened(*arguments)  # type: ignore[arg-type]
+    async def open_and_end(*arguments: object, **options: object) -> object:
+        server = await opened(*arguments, **options)  # type: ignore[arg-type]
         server.close(DISCONNECTED)
         return server
 

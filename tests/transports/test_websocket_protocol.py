@@ -17,6 +17,7 @@ from notifier.protocol.framing import CLOSE, PING, TEXT
 from notifier.protocol.reasons import CLIENT_CLOSED, DISCONNECTED
 from notifier.session import Tokens
 from notifier.transports.base import Query, Request
+from notifier.transports.connection import PlainConnection
 from notifier.transports.websocket_protocol import WebSocketProtocol
 
 HEADERS = {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
@@ -81,7 +82,9 @@ class World:
         self.server = server
         self.pipe = Pipe()
         self.open_ones: set[WebSocketProtocol] = set()
-        self.protocol = WebSocketProtocol(self.pipe, server, self.open_ones)
+        self.protocol = WebSocketProtocol(
+            self.pipe, PlainConnection(endpoint, server), self.open_ones
+        )
 
     def begin(self, data: bytes = b"", subprotocol: str | None = None) -> bytes:
         request = Request("GET", "/socket/websocket", Query.parse(""), HEADERS, "127.0.0.1")

@@ -135,7 +135,7 @@ export function transport(options: TransportOptions = {}): TransportClass {
     private async _open(): Promise<void> {
       const { token } = options
       try {
-        if (token !== undefined) this._userToken = await (typeof token === "function" ? token() : token)
+        if (token != null) this._userToken = await (typeof token === "function" ? token() : token)
       } catch (error) {
         return this._failed(UNREACHABLE, "no token", error)
       }

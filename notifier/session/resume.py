@@ -23,7 +23,7 @@ from typing import Final
 from attrs import define, field
 
 from notifier.protocol import Frame
-from notifier.protocol.reasons import ACK_BEYOND_SENT, PROBE_UNANSWERED, SUPERSEDED, Reason
+from notifier.protocol.reasons import ACK_BEYOND_SENT, CLIENT_CLOSED, PROBE_UNANSWERED, SUPERSEDED, Reason
 from notifier.session.mailbox import Mailbox
 from notifier.session.poll import Poll
 
@@ -229,6 +229,14 @@ class Resume:
         attachment.state, attachment.end, attachment.deadline = ENDED, end, _NEVER
         if end is not None:
             attachment.wake()
+
+    def leave(self, attachment: Attachment, now: float) -> None:
+        """
+        Take a goodbye: it ends the session if it comes on what carries that.
+        """
+        if attachment is self.live:
+            self.mailbox.close(CLIENT_CLOSED)
+        self.detach(attachment, now)
 
     def expire(self, attachment: Attachment, now: float) -> None:
         """

@@ -118,9 +118,10 @@ class AttachedConnection(Connection):
         """
         self.endpoint.deadlines.forget(self)
         self.on_wake = _sleep_on  # lets go of the door
-        if code == GOODBYE and self._attachment.state is _LIVE:
-            self.server.close(CLIENT_CLOSED)
-        self._detach()
+        if code == GOODBYE:
+            self.resume.leave(self._attachment, self.endpoint.now())
+        else:
+            self._detach()
 
     # --- for the wheel
 

@@ -69,13 +69,21 @@ def test_websocket_tells_the_size_in_the_shortest_form(size: int, head: bytes) -
     assert Frame(b"x" * size, b"").websocket == head + b"x" * size
 
 
-@pytest.mark.parametrize("form", ["quoted", "websocket"])
+def test_line_is_base64_where_the_data_is_binary() -> None:
+    """
+    As lines go the other way; text is as in any answer.
+    """
+    assert orjson.loads(Frame(b"\0\xff", b"[]", binary=True).line) == "AP8="
+    assert text_frame().line == text_frame().quoted
+
+
+@pytest.mark.parametrize("form", ["quoted", "line", "websocket"])
 def test_form_is_made_once(form: str) -> None:
     """
     Every mailbox that holds the frame is given the same bytes, not a copy.
     """
-    frame = text_frame()
-    assert getattr(frame, form) is getattr(frame, form)
+    for frame in (text_frame(), Frame(b"data", b"text", binary=True)):
+        assert getattr(frame, form) is getattr(frame, form)
 
 
 def test_repr_does_not_show_the_data() -> None:

@@ -69,6 +69,14 @@ def test_only_the_clients_own_close_is_1000(reason: Reason) -> None:
     assert (reason.close_code == 1000) is (reason is reasons.CLIENT_CLOSED)
 
 
+def test_refusal_of_a_connect_tells_the_reason() -> None:
+    """
+    Code word and sentence.
+    """
+    refused = reasons.TOKEN_MISSING.refusal()
+    assert (refused.code, refused.text) == ("token_missing", reasons.TOKEN_MISSING.text)
+
+
 @pytest.mark.parametrize("reason", DECLARED.values(), ids=by_name)
 def test_code_word_fits_into_a_close_frame(reason: Reason) -> None:
     """

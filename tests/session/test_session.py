@@ -373,6 +373,15 @@ def test_repr_counts_and_does_not_tell() -> None:
     assert repr(session) == "<Session 1 channels <Mailbox acked=1 sent=1 put=2 bytes=38>>"
 
 
+def test_session_survives_only_if_it_is_told_to() -> None:
+    """
+    A plain one has nothing that would.
+    """
+    session = open_session()
+    assert session.resume is None
+    assert session.survive() is session.resume
+
+
 # --- random conversations
 
 TOPICS = ["room:a", "room:b", "room:c", "hall:x", "phoenix"]

@@ -160,6 +160,18 @@ def test_verify_user_looks_at_the_age_again_when_the_token_is_known() -> None:
     assert refusal(tokens, token).code == "token_expired"
 
 
+def test_read_user_does_not_look_at_the_age() -> None:
+    """
+    Whoever comes back to a session may come with the token that opened it.
+    """
+    tokens = make(clock=(clock := Clock()), max_age=10)
+    token = tokens.sign_user(User("ann"))
+    clock.now += 99
+    assert tokens.read_user(token) == User("ann")
+    with pytest.raises(TokenError):
+        tokens.read_user(token + "x")
+
+
 def test_verify_user_counts_the_age_in_whole_seconds() -> None:
     """
     A token has the age that the seconds of its times tell, as with itsdangerous.

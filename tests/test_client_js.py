@@ -215,12 +215,14 @@ async def test_phoenix_js_is_served_over_our_transport(
     await drive_ours(road, package, "everything", noWebSocket=no_websocket)
 
 
+# What the driver asks for, one after the other, and what is seen to carry the session then.
+MOVED = ["", "websocket"]
 SURVIVAL = {
-    "moves": [["", "websocket"], ["cut", "longpoll", "websocket"], ["cut", "longpoll", "websocket"]],
-    "blocked": [["", "websocket"], ["block", "longpoll"], ["unblock", "websocket"]],
-    "held": [["", "websocket"], ["hold", "longpoll", "websocket"]],
-    "cut early": [["", "websocket"], ["cut_early", "longpoll"], ["relent", "websocket"]],
-    "down": [["", "websocket"], ["go_down", "none", "websocket"]],
+    "moves": [MOVED, ["cut", "longpoll", "websocket"], ["cut", "longpoll", "websocket"]],
+    "blocked": [MOVED, ["block", "longpoll"], ["unblock", "websocket"]],
+    "held": [MOVED, ["hold", "longpoll", "websocket"]],
+    "cut early": [MOVED, ["cut_early", "longpoll"], ["relent", "websocket"]],
+    "down": [MOVED, ["go_down", "none", "websocket"]],
 }
 
 

@@ -251,10 +251,12 @@ const scenarios = {
     }, 5)
     for (const [ask, ...names] of given.asks) {
       await step(`${ask || "wait"}, then ${names.join(", ")}`, async () => {
-        const before = carried.length
+        const before = ask ? carried.length : 0
         if (ask) say({ ask })
-        const seems = () => carried.slice(ask ? before : 0)
-        await until(() => names.every((name, index) => seems().indexOf(name) >= 0 && (index === 0 || carried.at(-1) === name)))
+        await until(() => {
+          const since = carried.slice(before)
+          return names.every(name => since.includes(name)) && (names.length === 1 || since.at(-1) === names.at(-1))
+        })
       })
       const upTo = sent + 20
       await step(`go on after ${ask}`, () => until(() => echoes.length >= upTo))

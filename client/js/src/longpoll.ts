@@ -4,7 +4,7 @@
 // remember a preflight by address. `_` differs between tabs, as some caches let one of two equal requests wait.
 
 import { fromLine, toLine, type Frame } from "./framing.js"
-import type { Answer } from "./session.js"
+import type { Answer } from "./effects.js"
 
 export type Fetch = typeof globalThis.fetch
 

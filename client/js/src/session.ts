@@ -18,63 +18,16 @@
 import {
   ACK, BUFFER_FULL, FORBIDDEN, GIVEN_UP, GOODBYE, NOT_YOURS, PROBE, RESUMED, SESSION_GONE, UNREACHABLE,
 } from "./events.js"
+import { Attachment, NEVER } from "./attachment.js"
+import type { Answer, Effect, TransportName } from "./effects.js"
 import { ack, isOwnReply, OWN_HEARTBEAT, readControl, type Control, type Frame } from "./framing.js"
 import { pause, type Limits } from "./limits.js"
 import { Mailbox } from "./mailbox.js"
-
-/** What carries the session now: "none" while nothing gets through. */
-export type TransportName = "longpoll" | "websocket" | "none"
-
-/** What the shell is to do. A request is answered by `answered(id, …)`, a dialled WebSocket by `heard` and `gone`. */
-export type Effect =
-  | { do: "open"; id: number; key: string; frames: Frame[] }
-  | { do: "poll"; id: number; token: string; ack: number; turn: number }
-  | { do: "post"; id: number; token: string; seq: number; frames: Frame[] }
-  | { do: "abort"; id: number }
-  | { do: "dial"; id: number; token: string }
-  | { do: "write"; id: number; frame: Frame }
-  | { do: "hang up"; id: number; code: number }
-  | { do: "goodbye"; token: string }
-  | { do: "opened" }
-  | { do: "deliver"; frame: Frame }
-  | { do: "show"; name: TransportName }
-  | { do: "fail"; code: number; reason: string }
-
-/** The JSON of an answer to any of the three requests, as far as it concerns the session. */
-export interface Answer {
-  status: number
-  token?: string
-  seq?: number
-  received?: number
-  messages: Frame[]
-  transport?: string
-  reason?: string
-}
 
 interface Request {
   id: number
   sentAt: number
 }
-
-/** One WebSocket: `open` until its probe is answered, `answered` (undecided) until `resumed`, then `live`. */
-interface Attachment {
-  id: number
-  state: "open" | "answered" | "live"
-  turn: number
-  /** When it was dialled; live: when it was confirmed. */
-  since: number
-  /** Number of the last frame read from it, and of the last written to it. */
-  count: number
-  written: number
-  /** What was last acknowledged on it, and when the next is due. */
-  acked: number
-  ackAt: number
-  heardAt: number
-  /** When a heartbeat was sent that nothing has followed yet. */
-  beatAt: number | null
-}
-
-const NEVER = Infinity
 
 export class Session {
   readonly mailbox: Mailbox
@@ -136,7 +89,7 @@ export class Session {
     return Math.min(
       due(this._poll, pollTimeoutMs, isLive || this._hold ? NEVER : this._pollAt),
       due(this._post, postTimeoutMs, isLive || !this._waiting ? NEVER : this._postAt),
-      one ? Math.min(one.ackAt, this._expiry(one)) : this._attaches ? this._attachAt : NEVER,
+      one ? one.deadline() : this._attaches ? this._attachAt : NEVER,
     )
   }
 
@@ -170,8 +123,7 @@ export class Session {
     this._failures = this._postFailures = this._attachFailures = 0
     this._openAt = this._pollAt = this._postAt = this._attachAt = now
     if (elsewhere) this._abort()
-    const live = this._live
-    if (live) this._beat(live, now)
+    if (this._attachment?.owesBeat(now, true)) this.send(OWN_HEARTBEAT)
     this.tick(now)
   }
 
@@ -179,7 +131,7 @@ export class Session {
 
   /** Give up what has taken too long, repeat what is due, and send what has gathered. */
   tick(now: number): void {
-    const { postTimeoutMs, pollTimeoutMs, heartbeatMs } = this._limits
+    const { postTimeoutMs, pollTimeoutMs } = this._limits
     for (const [request, timeoutMs] of [
       [this._opening, postTimeoutMs], [this._poll, pollTimeoutMs], [this._post, postTimeoutMs],
     ] as const) {
@@ -189,10 +141,8 @@ export class Session {
       }
     }
     const one = this._attachment
-    if (one && now >= this._expiry(one)) {
-      if (one.state === "live" && one.beatAt === null && now >= one.heardAt + heartbeatMs) this._beat(one, now)
-      else this._giveUp(one, now)
-    }
+    if (one?.isOverdue(now)) this._giveUp(one, now)
+    else if (one?.owesBeat(now)) this.send(OWN_HEARTBEAT)
     this._next(now)
   }
 
@@ -240,7 +190,7 @@ export class Session {
       this._failures = 0
       if (!this._live) this._show("longpoll")
       if (answer.token) this._token = answer.token
-      this._hold = answer.transport === "websocket" && this._isUndecided
+      this._hold = answer.transport === "websocket" && this._isUndecided()
       // One that is answered at once and with nothing (it was older than what the server knows) must not become a storm.
       this._hasty = answer.messages.length || now >= sentAt + this._limits.pauseMs ? 0 : this._hasty + 1
       this._pollAt = this._hasty > 1 ? now + this._pause(this._hasty - 1) : now
@@ -276,13 +226,12 @@ export class Session {
   heard(id: number, frame: Frame, now: number): void {
     const one = this._attachment
     if (this.isEnded || one?.id !== id) return
-    this._contactAt = one.heardAt = now
-    one.beatAt = null
+    this._contactAt = now
+    one.hear(now)
     const control = readControl(frame)
     if (control) this._control(one, control, now)
     else if (one.state !== "live") this._giveUp(one, now) // nothing counts before `resumed`
     else this._handOn(++one.count, frame)
-    if (one.ackAt === NEVER && one.state === "live" && this.got > one.acked) one.ackAt = now + this._limits.ackMs
     this._next(now)
   }
 
@@ -365,7 +314,7 @@ export class Session {
   private _told(received: number): void {
     if (received > this.mailbox.put) return this._drop(GIVEN_UP, `the server has ${received} of ${this.mailbox.put}`)
     this.mailbox.received = Math.max(this.mailbox.received, received)
-    if (!this._isUndecided) this.mailbox.free()
+    if (!this._isUndecided()) this.mailbox.free()
   }
 
   // --- within: what is next
@@ -374,7 +323,7 @@ export class Session {
     return this._attachment?.state === "live" ? this._attachment : null
   }
 
-  private get _isUndecided(): boolean {
+  private _isUndecided(): boolean {
     return this._attachment?.state === "answered"
   }
 
@@ -409,11 +358,8 @@ export class Session {
       this._do({ do: "poll", id: this._poll.id, token, ack: this.got, turn: this.pollTurn })
     }
     if (!this._attachment && this._attaches && now >= this._attachAt) {
-      const id = this._nextId++
-      this._attachment = {
-        id, state: "open", turn: 0, since: now, count: 0, written: 0, acked: 0, ackAt: NEVER, heardAt: now, beatAt: null,
-      }
-      this._do({ do: "dial", id, token })
+      this._attachment = new Attachment(this._nextId++, this._limits, now)
+      this._do({ do: "dial", id: this._attachment.id, token })
     }
   }
 
@@ -421,24 +367,7 @@ export class Session {
     while (live.written < this.mailbox.put) {
       this._do({ do: "write", id: live.id, frame: this.mailbox.at(++live.written) })
     }
-    if (this.got >= live.acked + this._limits.ackFrames || now >= live.ackAt) {
-      live.acked = this.got
-      live.ackAt = NEVER
-      this._do({ do: "write", id: live.id, frame: ack(this.got) })
-    }
-  }
-
-  private _beat(live: Attachment, now: number): void {
-    if (live.beatAt !== null) return
-    live.beatAt = now
-    this.send(OWN_HEARTBEAT)
-  }
-
-  /** When a WebSocket has had its time: to be confirmed, to say anything, to answer a heartbeat. */
-  private _expiry(one: Attachment): number {
-    const { attachTimeoutMs, heartbeatMs, heartbeatTimeoutMs } = this._limits
-    if (one.state !== "live") return one.since + attachTimeoutMs
-    return one.beatAt === null ? one.heardAt + heartbeatMs : one.beatAt + heartbeatTimeoutMs
+    if (live.owesAck(this.got, now)) this._do({ do: "write", id: live.id, frame: ack(this.got) })
   }
 
   private _request(now: number): Request {

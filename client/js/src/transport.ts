@@ -4,8 +4,9 @@
 import { UNREACHABLE } from "./events.js"
 import { randomKey, LongPoll, type Fetch } from "./longpoll.js"
 import { LIMITS, pause, type Limits } from "./limits.js"
-import { Session, type Effect, type TransportName } from "./session.js"
-import { Attachment, type WebSocketClass } from "./websocket.js"
+import { Session } from "./session.js"
+import { Connection, type WebSocketClass } from "./websocket.js"
+import type { Effect, TransportName } from "./effects.js"
 import type { Frame } from "./framing.js"
 
 export type Token = string | (() => string | Promise<string>)
@@ -77,7 +78,7 @@ export function transport(options: TransportOptions = {}): TransportClass {
 
     private _session: Session | null = null
     private _longpoll: LongPoll
-    private _attachments = new Map<number, Attachment>()
+    private _connections = new Map<number, Connection>()
     private _websocketUrl: string
     private _userToken: string | null = null
     private _timer: ReturnType<typeof setTimeout> | undefined
@@ -193,10 +194,10 @@ export function transport(options: TransportOptions = {}): TransportClass {
         }
         case "abort": return this._longpoll.abort(effect.id)
         case "dial": return this._dial(effect.id, effect.token, session)
-        case "write": return this._attachments.get(effect.id)?.write(effect.frame)
+        case "write": return this._connections.get(effect.id)?.write(effect.frame)
         case "hang up":
-          this._attachments.get(effect.id)?.hangUp(effect.code)
-          return void this._attachments.delete(effect.id)
+          this._connections.get(effect.id)?.hangUp(effect.code)
+          return void this._connections.delete(effect.id)
         case "goodbye": return this._longpoll.goodbye(effect.token)
         case "opened":
           failures = 0
@@ -209,14 +210,14 @@ export function transport(options: TransportOptions = {}): TransportClass {
     }
 
     private _dial(id: number, token: string, session: Session): void {
-      this._attachments.set(id, new Attachment(
+      this._connections.set(id, new Connection(
         socketClass!, this._websocketUrl, token, this._userToken,
         frame => {
           session.heard(id, frame, now())
           this._run()
         },
         code => {
-          this._attachments.delete(id)
+          this._connections.delete(id)
           session.gone(id, code, now())
           this._run()
         },

@@ -20,7 +20,7 @@ function subprotocol(kind: string, token: string): string {
 }
 
 /** One WebSocket. It is told of its end once: by `onGone`, or not at all if it was hung up. */
-export class Attachment {
+export class Connection {
   private _socket: WebSocketLike | null = null
 
   constructor(

@@ -40,7 +40,7 @@ const MUTATIONS = {
   "freed before written: `resumed` frees first": [
     "this._write(one, now);\n    this._told(received);", "this._told(received);\n    this._write(one, now);",
   ],
-  "no keeping while undecided": ["if (!this._isUndecided) this.mailbox.free()", "this.mailbox.free()"],
+  "no keeping while undecided": ["if (!this._isUndecided()) this.mailbox.free()", "this.mailbox.free()"],
   "frames before resumed": [
     'one.state = "answered";\n      }',
     `one.state = "answered";
@@ -49,7 +49,7 @@ const MUTATIONS = {
         this._do({ do: "write", id: one.id, frame: this.mailbox.at(n) });
       }`,
   ],
-  "hold whenever told websocket": [' && this._isUndecided;', ";"],
+  "hold whenever told websocket": [' && this._isUndecided();', ";"],
   "turn forgotten when a WebSocket is given up": ["this.pollTurn = ++this.turn;", ";"],
   "turn forgotten when a probe is answered": ["one.turn = ++this.turn;", "one.turn = this.turn;"],
   "turn forgotten on polls": ["turn: this.pollTurn", "turn: 0"],
@@ -69,8 +69,8 @@ const MUTATIONS = {
   "polls go on beside a live WebSocket": [
     "this._write(this._live, now);\n    } else {", "this._write(this._live, now);\n      this._ask(this._token, now);\n    } else {",
   ],
-  "no heartbeat: a dead WebSocket is not noticed": ["return one.beatAt === null ? one.heardAt + heartbeatMs", "return true ? NEVER"],
-  "no time limit for a candidate": ["return one.since + attachTimeoutMs", "return NEVER"],
+  "no heartbeat: a dead WebSocket is not noticed": ["if (this.state !== \"live\" || this._beatAt !== null) return false", "return false"],
+  "no time limit for a candidate": ["return this.since + attachTimeoutMs", "return NEVER"],
   "no time limit for a poll": ["[this._poll, pollTimeoutMs],", ""],
   "a failed POST is not repeated": [
     "this._postAt = now + this._pause(++this._postFailures);", "this._postAt = NEVER;",

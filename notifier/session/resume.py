@@ -23,7 +23,13 @@ from typing import Final
 from attrs import define, field
 
 from notifier.protocol import Frame
-from notifier.protocol.reasons import ACK_BEYOND_SENT, CLIENT_CLOSED, PROBE_UNANSWERED, SUPERSEDED, Reason
+from notifier.protocol.reasons import (
+    ACK_BEYOND_SENT,
+    CLIENT_CLOSED,
+    PROBE_UNANSWERED,
+    SUPERSEDED,
+    Reason,
+)
 from notifier.session.mailbox import Mailbox
 from notifier.session.poll import Poll
 

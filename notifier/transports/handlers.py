@@ -157,6 +157,7 @@ class Shell:
     websocket: web.WebSocketResponse
     connection: Connection
     _writer: asyncio.Task[None] | None = field(init=False, default=None)
+    _code: int | None = field(init=False, default=None)  # of the client's own close, not of an echo
     _cut: asyncio.TimerHandle | None = field(init=False, default=None)
 
     async def run(self) -> None:
@@ -170,7 +171,7 @@ class Shell:
             while not self.websocket.closed:
                 await self._receive(await self.websocket.receive())
         finally:
-            self.connection.closed(self.websocket.close_code)
+            self.connection.closed(self._code)
             if self._writer is not None:
                 await asyncio.wait({self._writer})
             if self._cut is not None:
@@ -187,9 +188,10 @@ class Shell:
                 await self.websocket.pong(message.data)
             case WSMsgType.PONG:
                 self.connection.receive_control()
-            case WSMsgType.ERROR:
-                if self.websocket.close_code == TOO_BIG:
-                    self.connection.receive_too_large()
+            case WSMsgType.CLOSE:
+                self._code = message.data
+            case WSMsgType.ERROR if getattr(message.data, "code", None) == TOO_BIG:
+                self.connection.receive_too_large()
 
     def _wake(self) -> None:
         if self._writer is None:
@@ -210,6 +212,7 @@ class Shell:
                     await self.websocket.ping()
             end = outbox.end
             if end is not None and not self.websocket.closed:
+                connection.closed()
                 await self.websocket.close(code=end.close_code, message=close_reason(end))
         except ConnectionError:
             pass  # the reader sees the end of it

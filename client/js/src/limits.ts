@@ -27,7 +27,7 @@ export interface Limits {
   attachPauseMs: number
   /** Milliseconds: the longest such pause. There is no last try. */
   maxAttachPauseMs: number
-  /** Milliseconds that a WebSocket has to live before it counts as one that works, and the pauses start anew. */
+  /** Milliseconds that a WebSocket, or a session, has to live before it counts as one that works, and pauses start anew. */
   settledMs: number
   /** Milliseconds of silence on a WebSocket before the client sends a heartbeat. */
   heartbeatMs: number

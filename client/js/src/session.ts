@@ -24,6 +24,9 @@ import { ack, isOwnReply, OWN_HEARTBEAT, readControl, type Control, type Frame }
 import { pause, type Limits } from "./limits.js"
 import { Mailbox } from "./mailbox.js"
 
+/** A poll that has lasted so long was waiting for messages. */
+const WAITED_MS = 1_000
+
 interface Request {
   id: number
   sentAt: number
@@ -122,7 +125,10 @@ export class Session {
     if (this._startedAt === null) return
     this._failures = this._postFailures = this._attachFailures = 0
     this._openAt = this._pollAt = this._postAt = this._attachAt = now
-    if (elsewhere) this._abort()
+    if (elsewhere) {
+      this._abort(this._opening)
+      this._opening = null
+    }
     if (this._attachment?.owesBeat(now, true)) this.send(OWN_HEARTBEAT)
     this.tick(now)
   }
@@ -185,7 +191,9 @@ export class Session {
     if (!answer || ![200, 204, 403, 410, 500].includes(answer.status)) {
       if (!this._live) this._show("none")
       if (sentAt >= this._contactAt + this._limits.patienceMs) return this._end(SESSION_GONE, "out of reach for too long")
-      this._pollAt = now + this._pause(++this._failures)
+      // At once where a proxy may have cut what waited: a hidden page's timers run late, and its session would end.
+      const waited = now - sentAt
+      this._pollAt = ++this._failures === 1 && waited >= WAITED_MS ? now : now + this._pause(this._failures)
     } else if (answer.status < 300) {
       this._failures = 0
       if (!this._live) this._show("longpoll")
@@ -378,8 +386,8 @@ export class Session {
     return pause(this._limits.pauseMs, this._limits.maxPauseMs, failures, this._random)
   }
 
-  private _abort(): void {
-    for (const request of [this._poll, this._post]) if (request) this._do({ do: "abort", id: request.id })
+  private _abort(opening: Request | null = null): void {
+    for (const request of [opening, this._poll, this._post]) if (request) this._do({ do: "abort", id: request.id })
     this._poll = this._post = null
   }
 

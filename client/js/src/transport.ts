@@ -61,8 +61,9 @@ if (typeof document !== "undefined") {
 export function transport(options: TransportOptions = {}): TransportClass {
   const fetch: Fetch = options.fetch ?? ((...args) => globalThis.fetch(...args))
   const socketClass = options.WebSocket === undefined ? globalThis.WebSocket : options.WebSocket
-  // How often in a row opening has failed. While it is 0, phoenix.js is told "open" before anything is sent, so that
-  // its joins go with the request that opens; else only once it is true, so that phoenix.js backs off.
+  // How often in a row a session has not come to be, or not lived. While it is 0, phoenix.js is told "open" before
+  // anything is sent, so that its joins go with the request that opens; else only once it is true, and after a pause,
+  // since phoenix.js itself comes back at once.
   let failures = 0
 
   return class NotifierTransport implements Transport {
@@ -85,7 +86,8 @@ export function transport(options: TransportOptions = {}): TransportClass {
     private _tasks: (() => void)[] = []
     private _channel = new MessageChannel()
     private _isFlushing = false
-    private _isEstablished = false
+    private _limits = LIMITS
+    private _establishedAt = Infinity
 
     constructor(url: string, protocols?: string[]) {
       const longpoll = new URL(url.replace(/^ws/, "http"))
@@ -116,14 +118,14 @@ export function transport(options: TransportOptions = {}): TransportClass {
       if (this.readyState === CLOSED) return
       this._session?.close()
       this._run()
-      options.onTransport?.("none")
       this._closed(code, reason, true)
+      options.onTransport?.("none")
     }
 
     // --- opening
 
     private _start(): void {
-      const limits = { ...LIMITS, pollTimeoutMs: this.timeout || LIMITS.pollTimeoutMs, ...options.limits }
+      const limits = this._limits = { ...LIMITS, pollTimeoutMs: this.timeout || LIMITS.pollTimeoutMs, ...options.limits }
       this._session = new Session(limits, randomKey(), Boolean(socketClass), Math.random)
       if (!failures) {
         this._opened()
@@ -136,7 +138,12 @@ export function transport(options: TransportOptions = {}): TransportClass {
     private async _open(): Promise<void> {
       const { token } = options
       try {
-        if (token != null) this._userToken = await (typeof token === "function" ? token() : token)
+        if (token != null) {
+          const late = new Promise<never>((_, reject) => {
+            this._timer = setTimeout(reject, this._limits.postTimeoutMs, new Error("no token in time"))
+          })
+          this._userToken = await Promise.race([typeof token === "function" ? token() : token, late])
+        }
       } catch (error) {
         return this._failed(UNREACHABLE, "no token", error)
       }
@@ -200,8 +207,7 @@ export function transport(options: TransportOptions = {}): TransportClass {
           return void this._connections.delete(effect.id)
         case "goodbye": return this._longpoll.goodbye(effect.token)
         case "opened":
-          failures = 0
-          this._isEstablished = true
+          this._establishedAt = now()
           return this._task(() => this._opened())
         case "deliver": return this._task(() => this.onmessage({ data: effect.frame }))
         case "show": return this._task(() => options.onTransport?.(effect.name))
@@ -228,15 +234,14 @@ export function transport(options: TransportOptions = {}): TransportClass {
     private _failed(code: number, reason: string, error: unknown = reason): void {
       if (this.readyState === CLOSED) return
       this.readyState = CLOSED
-      if (!this._isEstablished) {
-        failures++
-        this.onerror(error)
-      }
+      if (this._establishedAt === Infinity) this.onerror(error)
       this._closed(code, reason, false)
     }
 
     private _closed(code: number, reason: string, wasClean: boolean): void {
       this.readyState = CLOSED
+      if (now() >= this._establishedAt + this._limits.settledMs) failures = 0
+      else if (!wasClean) failures++
       this._tasks = []
       this._channel.port1.close()
       clearTimeout(this._timer)

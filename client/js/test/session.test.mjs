@@ -120,12 +120,20 @@ test("a poll is repeated with growing pauses when it fails, and the page sees th
   assert.deepEqual(did("show"), [{ do: "show", name: "longpoll" }])
 })
 
+test("a poll that had waited before it failed is repeated at once, but only once", () => {
+  const { session, did, poll } = polling()
+  session.answered(poll, null, 9_000)
+  const [{ id }] = did("poll")
+  session.answered(id, null, 19_000)
+  assert.deepEqual(did("poll"), [])
+})
+
 test("it ends when polls have failed for too long, but not before one more was tried", () => {
   const { session, did, poll } = polling({ patienceMs: 1_000 })
   session.answered(poll, null, 99_000) // the lid was closed
-  assert.deepEqual(failed(did()), [])
-  session.tick(99_200)
-  session.answered(did("poll")[0].id, null, 99_300)
+  const [again] = did("poll", "fail")
+  assert.equal(again.do, "poll")
+  session.answered(again.id, null, 99_300)
   assert.deepEqual(failed(did()), [4410])
 })
 
@@ -386,6 +394,15 @@ test("woken elsewhere, it asks anew at once and tries the WebSocket", () => {
   session.wake(true, 30)
   assert.deepEqual(did().map(effect => effect.do), ["abort", "poll", "dial"])
   assert.notEqual(poll, undefined)
+})
+
+test("woken elsewhere while it opens, it repeats the opening", () => {
+  const { session, did } = make()
+  session.start(0)
+  const [first] = did()
+  session.wake(true, 10)
+  const [abort, second] = did()
+  assert.deepEqual([abort, { ...second, id: first.id }], [{ do: "abort", id: first.id }, first])
 })
 
 test("woken on a WebSocket, it makes sure of it with a heartbeat", () => {

@@ -182,6 +182,27 @@ test("the token is asked for anew whenever a session opens", async () => {
   assert.equal((await server.next("POST")).headers["X-Phoenix-AuthToken"], "user2")
 })
 
+test("a session that ends as soon as it has begun does not become a storm", async () => {
+  const Class = transport({ fetch: (...args) => server.fetch(...args), WebSocket: null, limits: { pauseMs: 40 } })
+  let server
+  const began = performance.now()
+  for (let n = 0; n < 4; n++) {
+    const made = make({}, { Class })
+    server = made.server;
+    (await server.next("POST")).answer(opened);
+    (await server.next("GET")).answer({ status: 500, reason: "disconnected" })
+    await until(() => made.told.at(-1) === "close 4410 false")
+    assert.deepEqual(made.told, ["open", "close 4410 false"])
+  }
+  assert.ok(performance.now() - began > (40 + 80 + 160) / 2)
+})
+
+test("a token that does not come is an error and a close", async () => {
+  const { told } = make({ token: () => new Promise(() => {}), limits: { postTimeoutMs: 5 } })
+  await until(() => told.length === 3)
+  assert.deepEqual(told, ["open", "error Error: no token in time", "close 1006 false"])
+})
+
 test("a token that cannot be had is an error and a close", async () => {
   const { told } = make({ token: () => Promise.reject(new Error("signed out")) })
   await until(() => told.length === 3)

@@ -41,6 +41,9 @@ from notifier.transports import (
 DATABASE: Final = "notifier.db"
 HISTORY: Final = "history.db"
 
+CLIENT_SCRIPT: Final = Path(__file__).parent / "static" / "notifier-client.js"
+"""Where `scripts/build-client` puts the browser build of `client/js`."""
+
 
 @define(eq=False)
 class Notifier:
@@ -170,6 +173,9 @@ def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web
     endpoint = Endpoint(engine, tokens, config.limits)
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
     app.router.add_get("/health", Health(endpoint).handle)
+    client = ClientScript()
+    app.router.add_get("/client/notifier-client.js", client.handle)
+    app.router.add_get("/client/{version}/notifier-client.js", client.handle)
     backoffice.setup(
         app,
         desk=NoticeDesk(endpoint),
@@ -202,6 +208,41 @@ class Health:
         return web.json_response(
             body, status=503 if self.endpoint.is_down else 200, headers=headers
         )
+
+
+@define(eq=False)
+class ClientScript:
+    """
+    Serves the browser build of our JavaScript client, to pages of any origin.
+
+    Below its version it never changes; without one it is asked for anew each time.
+    """
+
+    path: Path = CLIENT_SCRIPT
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """
+        Answer with the script, or 404 that says what is missing.
+        """
+        if not self.path.is_file():
+            raise web.HTTPNotFound(text="the client is not built: run scripts/build-client\n")
+        asked_for = request.match_info.get("version")
+        if asked_for not in (None, version := self._version()):
+            raise web.HTTPNotFound(text=f"this server has version {version} of the client\n")
+        cache = "no-cache" if asked_for is None else "public, max-age=31536000, immutable"
+        headers = {
+            "content-type": "text/javascript; charset=utf-8",
+            "cache-control": cache,
+            "access-control-allow-origin": "*",
+        }
+        return web.FileResponse(self.path, headers=headers)
+
+    def _version(self) -> str:
+        """
+        Read the version from the first line: `/*! notifier-client 0.1.0 | MIT */`.
+        """
+        with self.path.open() as file:
+            return file.readline().split()[2]
 
 
 @define(eq=False)

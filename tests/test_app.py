@@ -20,7 +20,7 @@ from doors import DOORS, serving
 
 import notifier
 from notifier import Channel, Limits, Notifier, Receipt, Socket, User, UserSocket
-from notifier.app import NoticeDesk, build
+from notifier.app import ClientScript, NoticeDesk, build
 from notifier.backoffice import Online, OnlineUser
 from notifier.channels import ConnectInfo, Endpoint
 from notifier.channels.endpoint import SessionInfo
@@ -149,6 +149,48 @@ async def test_health_tells_how_many_there_are(
         await served.endpoint.shutdown()
         async with http.get(f"{base}/health") as response:
             assert (response.status, (await response.json())["status"]) == (503, "down")
+
+
+@pytest.fixture
+async def script(tmp_path: Path) -> AsyncIterator[tuple[Path, str]]:
+    """
+    Where a built client may lie, and where it is served.
+    """
+    path = tmp_path / "notifier-client.js"
+    app = web.Application()
+    app.router.add_get("/client/notifier-client.js", ClientScript(path).handle)
+    app.router.add_get("/client/{version}/notifier-client.js", ClientScript(path).handle)
+    async with serving("aiohttp", app) as port:
+        yield path, f"http://127.0.0.1:{port}/client"
+
+
+async def test_client_is_served_once_it_is_built(
+    http: ClientSession, script: tuple[Path, str]
+) -> None:
+    """
+    To pages of any origin: for good below its version, asked for anew without one.
+    """
+    path, base = script
+    async with http.get(f"{base}/notifier-client.js") as response:
+        assert (response.status, await response.text()) == (
+            404,
+            "the client is not built: run scripts/build-client\n",
+        )
+    path.write_text("/*! notifier-client 1.2.3 | MIT */\nexport {}\n")
+    async with http.get(f"{base}/1.2.3/notifier-client.js") as response:
+        assert (response.status, response.content_type) == (200, "text/javascript")
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert response.headers["access-control-allow-origin"] == "*"
+    async with http.get(f"{base}/notifier-client.js") as response:
+        assert response.headers["cache-control"] == "no-cache"
+        etag = {"if-none-match": response.headers["etag"]}
+    async with http.get(f"{base}/notifier-client.js", headers=etag) as response:
+        assert response.status == 304
+    async with http.get(f"{base}/1.2.2/notifier-client.js") as response:
+        assert (response.status, await response.text()) == (
+            404,
+            "this server has version 1.2.3 of the client\n",
+        )
 
 
 async def test_back_office_is_served_beside_the_sockets(

@@ -23,7 +23,7 @@ from conftest import require, require_node_modules
 from doors import serving
 
 from notifier import Limits, Notifier, User
-from notifier.app import DATABASE, build
+from notifier.app import CLIENT_SCRIPT, DATABASE, build
 from notifier.backoffice import OperatorStore
 from notifier.config import Config
 
@@ -229,3 +229,24 @@ async def test_page_of_another_origin_is_kept_out_when_its_origin_is_not_allowed
     code = {"longpoll": 1008, "websocket": 1006}[transport]
     assert steps["refused"]["shown"]["ann"]["state"] == f"the connection has ended: {code}"
     assert refused == {"origin_forbidden": 1}
+
+
+async def test_our_client_moves_to_websocket_and_says_goodbye(tmp_path: Path, host: str) -> None:
+    """
+    A page that has our client from the server itself, from another origin, opens on long-polling.
+    """
+    if not CLIENT_SCRIPT.is_file():
+        require_node_modules("notifier-client, built")
+    async with notices(tmp_path, [host]) as (notifier, port):
+        pages = {"ann": customer(host, port, notifier, "ann", "notifier")}
+        steps = await drive(
+            "moves",
+            pages,
+            backoffice=f"http://127.0.0.1:{port}/backoffice",
+            name=NAME,
+            password=PASSWORD,
+        )
+        left = notifier.endpoint.count()  # one that is only detached would still be there
+    assert steps["to all"]["outcome"] == "Reached 1 session."
+    assert steps["to all"]["shown"]["ann"] == {"state": "joined", "notices": ["To all"]}
+    assert left == 0

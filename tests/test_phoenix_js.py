@@ -181,6 +181,7 @@ async def drive(server: Server, package: str, transport: str, scenario: str, **m
         require("node"),
         str(DRIVER),
         json.dumps(given),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -161,6 +161,18 @@ const scenarios = {
     await report("joined", await customers())
   },
 
+  // A page of ours moves to a WebSocket, is reached over it, and says goodbye when it is closed.
+  async moves() {
+    const pages = await customers()
+    await pages.ann.locator("#carrier", { hasText: "websocket" }).waitFor()
+    const operator = await signIn()
+    await send(operator, "To all")
+    await arrived(pages.ann, "To all")
+    await report("to all", pages, operator)
+    await pages.ann.close()
+    await operator.goto(given.backoffice) // so long the browser lives on
+  },
+
   async refused() {
     const page = await visit(given.pages.ann)
     await settled(page, "ended")

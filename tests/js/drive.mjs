@@ -4,8 +4,9 @@
 //   {"step": "join", "error": "…"}      it did not, and the program ends with status 1
 //   {"ask": "drop"}                     whoever runs this is to do something now
 //
-// The one argument is JSON: package, transport ("longpoll", "websocket" or "fallback"), url, scenario,
-// and options for the Socket: params, authToken.
+// The one argument is JSON: package, transport ("longpoll", "websocket", "fallback", or "notifier" for that of
+// client/js), url, scenario, and options for the Socket: params, authToken; for "notifier" also token, limits, and
+// noWebSocket.
 
 const PATIENCE_MS = 8_000
 const given = JSON.parse(process.argv[2])
@@ -18,6 +19,8 @@ if (isOld) {
 }
 const { Socket, LongPoll, Presence } = await import(given.package)
 const WebSocket = isOld ? globalThis.window.WebSocket : (await import("ws")).WebSocket
+
+const ours = given.transport === "notifier" && await import("../../client/js/dist/notifier-client.js")
 
 const say = line => process.stdout.write(JSON.stringify(line) + "\n")
 
@@ -46,9 +49,23 @@ function same(got, expected) {
   if (one !== other) throw new Error(`expected ${other}, got ${one}`)
 }
 
+// Which transport carried the session of the last socket of ours, in order.
+let carried = []
+
+function chooseTransport() {
+  if (!ours) return given.transport === "longpoll" ? LongPoll : WebSocket
+  const names = carried = []
+  return ours.transport({
+    WebSocket: given.noWebSocket ? null : WebSocket,
+    limits: given.limits,
+    token: given.token && (async () => given.token),
+    onTransport: name => names.push(name),
+  })
+}
+
 function makeSocket(params = {}) {
   const options = {
-    transport: given.transport === "longpoll" ? LongPoll : WebSocket,
+    transport: chooseTransport(),
     params: { ...given.params, ...params },
     rejoinAfterMs: () => 20,
   }
@@ -328,6 +345,66 @@ const scenarios = {
       say({ ask: "publish" })
       await until(() => numbers.length === 12)
       same(numbers, [...Array(12).keys()].map(n => n + 1))
+    })
+  },
+
+  // Messages go both ways, numbered, while what carries them is disturbed in each way that is asked for.
+  async survive() {
+    const socket = makeSocket()
+    let room, seen, sent = 0
+    const errors = []
+    socket.onError(error => errors.push(String(error)))
+    await step("open and join", async () => {
+      socket.connect();
+      [room, seen] = await joined(socket, "room:1")
+      same(seen.joins, 1)
+    })
+    await step("begin on long-polling", async () => same(carried[0], "longpoll"))
+    const echoes = heard(room, "new_msg")
+    const answers = []
+    const traffic = setInterval(() => {
+      const n = ++sent
+      room.push("new_msg", { n })
+      room.push("ping", { n }).receive("ok", answer => answers.push(answer.n))
+    }, 5)
+    for (const [ask, ...names] of given.asks) {
+      await step(`${ask || "wait"}, then ${names.join(", ")}`, async () => {
+        const before = ask ? carried.length : 0
+        if (ask) say({ ask })
+        await until(() => {
+          const since = carried.slice(before)
+          return names.every(name => since.includes(name)) && (names.length === 1 || since.at(-1) === names.at(-1))
+        })
+      })
+      const upTo = sent + 20
+      await step(`go on after ${ask}`, () => until(() => echoes.length >= upTo))
+    }
+    clearInterval(traffic)
+    await step("lose, double and reorder nothing", async () => {
+      await until(() => answers.length >= sent && echoes.length >= sent)
+      const numbers = Array.from({ length: sent }, (_, index) => index + 1)
+      same(echoes.map(echo => echo.n), numbers)
+      same(answers, numbers)
+    })
+    await step("notice nothing", async () => same([seen, errors, socket.isConnected()], [{ joins: 1, errors: 0, closes: 0 }, [], true]))
+    await step("say goodbye", async () => {
+      await new Promise(resolve => socket.disconnect(resolve))
+      say({ ask: "expect_nobody" })
+      await new Promise(resolve => process.stdin.once("data", resolve))
+    })
+  },
+
+  // Refused over and over, it does not hammer.
+  async backoff() {
+    const socket = makeSocket()
+    const closes = []
+    socket.onClose(event => closes.push(event.code))
+    await step("be refused", () => opened(socket).then(() => new Promise(resolve => socket.onError(resolve))))
+    await step("come back slower and slower", async () => {
+      await new Promise(resolve => setTimeout(resolve, 3_000))
+      same(closes.every(code => code === 1008), true)
+      same(closes.length > 1 && closes.length < 12, true)
+      same(socket.isConnected(), false)
     })
   },
 

@@ -1,0 +1,5 @@
+export { Channel, LongPoll, Presence } from "phoenix"
+export { Socket, type SocketOptions } from "./socket.js"
+export { transport, type Token, type Transport, type TransportClass, type TransportOptions } from "./transport.js"
+export { LIMITS, type Limits } from "./limits.js"
+export type { TransportName } from "./effects.js"

@@ -12,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from chaos.kill import KillRun
+from chaos.seeds import CLIENTS, SeedsRun, table
 
 
 def main() -> int:
@@ -21,14 +22,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/chaos", description=__doc__)
     parser.add_argument("--kill", action="store_true", help="kill -9 the server under load")
     parser.add_argument("--kills", type=int, default=20, help="how often (20)")
-    parser.add_argument("--seed", type=int, default=1, help="of the random moments (1)")
+    parser.add_argument("--seeds", type=int, help="play so many random networks with each client")
+    parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
+    parser.add_argument("--client", choices=CLIENTS, action="append", help="only this client")
     given = parser.parse_args()
-    if not given.kill:
-        parser.error("say what to break: --kill")
-    table = asyncio.run(KillRun(given.kills, given.seed).run())
-    for name, value in table.items():
+    if not given.kill and not given.seeds:
+        parser.error("say what to break: --kill or --seeds N")
+    is_clean = True
+    if given.kill:
+        counted = asyncio.run(KillRun(given.kills, given.first).run())
+        is_clean &= KillRun.is_clean(counted)
+        show(counted)
+    if given.seeds:
+        for client in given.client or CLIENTS:
+            numbers = range(given.first, given.first + given.seeds)
+            seeds = asyncio.run(SeedsRun(client).run(numbers))
+            is_clean &= all(seed.is_clean for seed in seeds)
+            show(table(client, seeds))
+    return 0 if is_clean else 1
+
+
+def show(counted: dict[str, object]) -> None:
+    """
+    Print a table.
+    """
+    for name, value in counted.items():
         print(f"{name:<34} {value}")
-    return 0 if KillRun.is_clean(table) else 1
+    print(flush=True)
 
 
 if __name__ == "__main__":

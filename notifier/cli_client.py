@@ -180,12 +180,16 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     except BrokenPipeError:
         # Else the interpreter fails over what is still in the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except errors.TokenFailed as error:
+        raise _Misused(f"--token: {error.__cause__}") from error
     except errors.ErrorReply as error:
         click.echo(json.dumps(_readable(error.response)))
         raise _Failed(str(error)) from error
     except (errors.ConnectionRefused, errors.JoinRefused) as error:
         raise _Refused(str(error)) from error
-    except (errors.Unreachable, errors.ReplyTimeout, errors.SessionLost) as error:
+    except errors.ReplyTimeout as error:
+        raise _Unreachable(f"{error} (--no-reply is for handlers that give none)") from error
+    except (errors.Unreachable, errors.SessionLost) as error:
         raise _Unreachable(str(error)) from error
     except errors.NotifierClientError as error:
         raise _Failed(str(error)) from error
@@ -215,6 +219,12 @@ def _warn(joined: Joined) -> None:
         click.echo(f"{joined.topic}: messages may have been missed", err=True)
 
 
+def _ignore(_joined: Joined) -> None:
+    """
+    Whoever only sends misses nothing.
+    """
+
+
 async def _print_all(channel: Channel) -> None:
     async for message in channel:
         click.echo(_line(message))
@@ -238,7 +248,7 @@ async def _push(
     socket: Socket, topic: str, event: str, payload: Any, *, no_reply: bool, timeout_s: float
 ) -> None:
     async with socket:
-        channel = socket.channel(topic)
+        channel = socket.channel(topic, on_rejoin=_ignore)
         await channel.join(timeout_s)
         try:
             if no_reply:

@@ -110,6 +110,7 @@ async def test_push_without_reply_is_delivered_before_it_ends(world: World) -> N
         (("nowhere", "echo", "{}"), 3, "unmatched topic"),
         (("room:a", "echo", "{"), 2, "expected JSON"),
         (("room:a", "echo", "{}", "--url", "here"), 2, "expected a URL"),
+        (("room:a", "echo", "{}", "--token", "two\nlines"), 2, "expected a token"),
         (("room:a", "echo", "{}", "--token", "bad"), 3, "token_invalid"),
     ],
 )

@@ -136,7 +136,7 @@ async def python_client(seed: Seed, url: str) -> None:
                 seed.downs[topic].append(message.payload["n"])
 
         async def push(topic: str, number: int) -> None:
-            await channels[topic].push("up", {"n": number}, timeout=PATIENCE_S)
+            await channels[topic].push("up", {"n": number}, timeout_s=PATIENCE_S)
             seed.replies += 1
 
         async def watch() -> None:

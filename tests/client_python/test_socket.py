@@ -24,6 +24,7 @@ from notifier_client import (
     Unreachable,
     connect,
 )
+from notifier_client.longpoll import LongPoll
 from transports.world import World, until, world_behind
 
 from client_python.history import HistorySocket, LoggedRoom
@@ -262,6 +263,16 @@ async def test_token_that_cannot_be_had_is_told(world: World) -> None:
     assert isinstance(caught.value.__cause__, LookupError)
 
 
+@pytest.mark.parametrize("token", [lambda: 1, "two\nlines", "ä"])
+async def test_token_that_is_none_is_told(world: World, token: Any) -> None:
+    """
+    What cannot stand in a header is not sent.
+    """
+    async with a_socket(world, token=token) as socket:
+        with pytest.raises(TokenFailed, match="expected a token"):
+            await socket.channel("room:a").join()
+
+
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_unreachable_server_is_told_in_time(transport: str) -> None:
     """
@@ -281,7 +292,22 @@ def test_misuse_of_connect_is_told() -> None:
         connect("notices.example/socket")
     with pytest.raises(ValueError, match="auto, longpoll, websocket"):
         connect("http://a/socket", transport="carrier pigeon")
+    with pytest.raises(ValueError, match="1 or more"):
+        connect("http://a/socket").channel("room:a", max_queue=0)
     assert connect("wss://a/socket/websocket?vsn=1").url == "https://a/socket"
+
+
+async def test_mistake_of_the_package_ends_the_socket(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    Nobody waits for ever for a task that has failed.
+    """
+    monkeypatch.setattr(LongPoll, "ask", lambda *_: 1 / 0)
+    async with a_socket(world) as socket:
+        with pytest.raises(SocketClosed):
+            await socket.channel("room:a").join()
+    assert "ZeroDivisionError" in caplog.text
 
 
 # Moving, and a bad network

@@ -45,7 +45,7 @@ class Driver:
     _writers: dict[Attachment, asyncio.Event] = field(init=False, factory=dict)
     _timer: asyncio.TimerHandle | None = field(init=False, default=None)
     _over: asyncio.Event = field(init=False, factory=asyncio.Event)
-    _failure: TokenFailed | None = field(init=False, default=None)
+    _failure: BaseException | None = field(init=False, default=None)
     _is_pumping: bool = field(init=False, default=False)
     _is_pump_due: bool = field(init=False, default=False)
     _is_over: bool = field(init=False, default=False)
@@ -132,7 +132,16 @@ class Driver:
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """
+        End with what a task should not have raised, rather than wait for it for ever.
+        """
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = self._failure or task.exception()
+            self._over.set()
 
     @staticmethod
     def _now() -> float:

@@ -90,7 +90,7 @@ class Socket:
     async def __aenter__(self) -> Self:
         if self._http is not None:
             raise RuntimeError("expected one `async with` of a socket, got a second")
-        self._http = self._given_http or aiohttp.ClientSession()
+        self._http = self._given_http or aiohttp.ClientSession(trust_env=True)
         return self
 
     async def __aexit__(
@@ -128,6 +128,8 @@ class Socket:
 
         `params` go with the join; `since` asks for what came after that id.
         """
+        if max_queue < 1:
+            raise ValueError(f"expected a max_queue of 1 or more, got {max_queue}")
         seat = Seat(topic, dict(params or {}), since)
         return Channel(seat, max_queue, on_rejoin, self, Backoff(random.random, 1.0, 30.0))
 
@@ -268,13 +270,15 @@ class Socket:
             channel.receive(message)
 
     async def _ask_token(self) -> str | None:
-        if not callable(self.token):
-            return self.token
+        if self.token is None:
+            return None
         try:
-            token = self.token()
+            token = self.token() if callable(self.token) else self.token
             token = await token if inspect.isawaitable(token) else token
             if not isinstance(token, str):
                 raise TypeError(f"expected a token that is a string, got {type(token).__name__}")
+            if not (token.isascii() and token.isprintable()):
+                raise ValueError("expected a token of printable ASCII, got other characters")
         except Exception as error:
             raise TokenFailed from error
         return token
@@ -293,8 +297,9 @@ def connect(
 
     `url` is that of the socket, without `/longpoll` or `/websocket`. `token`
     opens the door; a function, which may be async, is asked anew at each
-    opening. `params` go into the query. `http` is a session of your own, which
-    is not closed.
+    opening, and when a WebSocket is attached. `params` go into the query. `http`
+    is a session of your own, which is not closed; without one the environment's
+    proxies are used.
 
     `transport` is "auto": open by long-polling, move to a WebSocket once one
     has proved to work, and back when it stops working; or "longpoll", or

@@ -6,8 +6,8 @@ the transport's logic, and turns a `Response` into bytes. No rule of the
 protocol lives in a door.
 
 To add a transport: one file beside `longpoll.py` with its logic over
-`SocketServer` (`receive` for what comes, `session.mailbox` for what goes), and
-one route in each door.
+`SocketServer` (`receive` for what comes, `session.mailbox` for what goes, or
+`session.resume` where the session has one), and one route in each door.
 """
 
 from __future__ import annotations

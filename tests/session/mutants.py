@@ -27,15 +27,19 @@ MUTANTS: dict[str, tuple[ModuleType, str, str]] = {
     ),
     "ack on answer": (
         mailbox,
-        "return Answer(200, last, frames)",
-        "self.acknowledge(last); return Answer(200, last, frames)",
+        "return Answer(200, last, frames)\n\n    def abandon",
+        "self.acknowledge(last); return Answer(200, last, frames)\n\n    def abandon",
     ),
     "running inbound count": (
         resume,
         "attachment.count += 1\n",
         "attachment.count = self.received + 1\n",
     ),
-    "session-wide cursor": (mailbox, "Answer(200, last, frames)", "Answer(200, self.sent, frames)"),
+    "session-wide cursor": (
+        mailbox,
+        "Answer(200, last, frames)\n\n    def abandon",
+        "Answer(200, self.sent, frames)\n\n    def abandon",
+    ),
     "position from sent, not from acked": (
         resume,
         "attachment.position = self.acked",

@@ -105,6 +105,7 @@ const bytes = (...values) => new Uint8Array(values).buffer
 // A plain client on long-poll gets binary payloads as text: {"base64": …}.
 function plain(payload) {
   if (payload instanceof ArrayBuffer) return [...new Uint8Array(payload)]
+  same(Boolean(ours), false)
   return [...Buffer.from(payload.base64, "base64")]
 }
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from session.mutants import MUTANTS, break_rule
+
 from chaos.kill import KillRun
 from chaos.seeds import CLIENTS, SeedsRun, table
 
@@ -24,11 +26,18 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="how often (20)")
     parser.add_argument("--seeds", type=int, help="play so many random networks with each client")
     parser.add_argument("--first", type=int, default=1, help="the first seed (1)")
+    parser.add_argument("--at-once", type=int, default=16, help="networks at a time (16)")
+    parser.add_argument(
+        "--break", dest="rule", choices=MUTANTS, help="break a rule of the server's"
+    )
     parser.add_argument("--client", choices=CLIENTS, action="append", help="only this client")
     given = parser.parse_args()
     if not given.kill and not given.seeds:
         parser.error("say what to break: --kill or --seeds N")
-    is_clean = True
+    is_clean, patience_s = True, 40.0
+    if given.rule:
+        break_rule(given.rule)
+        patience_s = 15.0
     if given.kill:
         counted = asyncio.run(KillRun(given.kills, given.first).run())
         is_clean &= KillRun.is_clean(counted)
@@ -36,7 +45,7 @@ def main() -> int:
     if given.seeds:
         for client in given.client or CLIENTS:
             numbers = range(given.first, given.first + given.seeds)
-            seeds = asyncio.run(SeedsRun(client).run(numbers))
+            seeds = asyncio.run(SeedsRun(client, given.at_once, patience_s).run(numbers))
             is_clean &= all(seed.is_clean for seed in seeds)
             show(table(client, seeds))
     return 0 if is_clean else 1

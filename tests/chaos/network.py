@@ -19,7 +19,9 @@ from attrs import define, field, frozen
 
 LIMIT_BYTES: Final = 1 << 24
 REFUSED: Final = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-BAD_GATEWAY: Final = b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 12\r\n\r\n<h1>502</h1>"
+BAD_GATEWAY: Final = (
+    b"HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/html\r\ncontent-length: 12\r\n\r\n<h1>502</h1>"
+)
 FAILURES: Final = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
 BAD_FOR_WEBSOCKETS: Final = ("refuse", "strip", "cut", "cut late", "hold", "stall")
@@ -221,7 +223,9 @@ class Network:
         if weather.websockets == "strip":
             self._count("upgrade stripped")
             lines = request.split(b"\r\n")
-            kept = [line for line in lines if not line.lower().startswith((b"upgrade", b"connection"))]
+            kept = [
+                line for line in lines if not line.lower().startswith((b"upgrade", b"connection"))
+            ]
             writer.write(await self._ask(b"\r\n".join(kept)))
             await writer.drain()
             return

@@ -15,9 +15,15 @@ from typing import ClassVar, Final
 from notifier.channels import Channel, ConnectInfo, Endpoint, Error, Ok, Socket, handle_in
 from notifier.channels.replies import Result
 from notifier.engine import Receipt, Retention
-from notifier.errors import ConnectionRefused, TokenError
+from notifier.errors import ConnectionRefused, EngineError, TokenError
 from notifier.protocol import Payload
-from notifier.protocol.reasons import FORBIDDEN, INVALID_PAYLOAD, NOT_YOURS, TOKEN_MISSING
+from notifier.protocol.reasons import (
+    FORBIDDEN,
+    INVALID_PAYLOAD,
+    NOT_STORED,
+    NOT_YOURS,
+    TOKEN_MISSING,
+)
 from notifier.session import User
 
 EVERYONE: Final = "room:lobby"
@@ -62,7 +68,10 @@ class NoticeChannel(Channel):
             return Error(FORBIDDEN)
         match payload:
             case {"body": str(body)} if body:
-                sent = await send_notice(self.socket.endpoint, self.topic, body, user.id)
+                try:
+                    sent = await send_notice(self.socket.endpoint, self.topic, body, user.id)
+                except EngineError:
+                    return Error(NOT_STORED)
                 return Ok({"id": sent.id, "reached": sent.reached})
         return Error({"reason": INVALID_PAYLOAD, "expected": {"body": "a string, not empty"}})
 

@@ -15,6 +15,8 @@ from doors import DOORS, serving
 
 import notifier
 from notifier import Notifier, User
+from notifier.engine import MemoryEngine
+from notifier.errors import EngineError
 from notifier.notices import EVERYONE, send_notice, socket_id
 
 
@@ -124,6 +126,25 @@ async def test_notice_is_refused_when_it_has_no_body(desk: Desk, payload: object
     (reply,) = answer["messages"]
     assert reply[4]["status"] == "error"
     assert reply[4]["response"]["reason"] == "invalid payload"
+    assert (await desk.push(answer["token"], "room:lobby", {"body": "x"}))["messages"]
+
+
+async def test_operator_hears_that_a_notice_could_not_be_stored(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A full disk is no crash: the reply says so, and the channel lives on.
+    """
+
+    async def full(*_: object) -> None:
+        raise EngineError("store", "the disk is full")
+
+    token, _ = await desk.joined("ada", "room:lobby", "operator")
+    monkeypatch.setattr(MemoryEngine, "publish", full)
+    answer = await desk.push(token, "room:lobby", {"body": "x"})
+    monkeypatch.undo()
+    (reply,) = answer["messages"]
+    assert reply[4] == {"status": "error", "response": {"reason": "not stored"}}
     assert (await desk.push(answer["token"], "room:lobby", {"body": "x"}))["messages"]
 
 

@@ -24,6 +24,7 @@ from attrs import frozen
 from notifier.channels.replies import Error, Ok, Result
 from notifier.channels.roster import Meta, Presences
 from notifier.engine import Receipt, Retention
+from notifier.errors import describe
 from notifier.protocol import Payload, Ref
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def handle_out(*events: str) -> Callable[[Handler], Handler]:
     Mark `async def handler(self, payload)` to stand between a broadcast of
     these events and the client.
 
-    Nothing goes out by itself then: the handler pushes what it lets through.
+    Nothing goes out by itself then: the handler pushes what it lets through. The
+    payload is the same object for every client: push another instead of changing it.
     """
     return _mark("_handles_out", events)
 
@@ -83,6 +85,10 @@ class Channel:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if not isinstance(cls.history, Retention | None):
+            raise TypeError(
+                f"{cls.__name__}.history must be Retention(…) or None, got {describe(cls.history)}"
+            )
         cls.handlers_in = _collect(cls, "_handles_in")
         cls.handlers_out = _collect(cls, "_handles_out")
 
@@ -130,6 +136,10 @@ class Channel:
     async def broadcast(self, event: str, payload: Payload = None) -> Receipt:
         """
         Send an event to everyone on the topic, this client too.
+
+        On a topic with `history` it returns once that is stored, and raises
+        EngineError if it could not be, on a full disk for instance: then nobody
+        gets it.
         """
         return await self._server.broadcast(event, {} if payload is None else payload)
 

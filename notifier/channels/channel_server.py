@@ -170,7 +170,7 @@ class ChannelServer:
         """
         Go on with the replay, if that can be and is not under way.
         """
-        if self.end is None and self._replay is not None and self._replay.is_due:
+        if self.end is None and self._is_replay_due:
             self._ensure_task()
 
     def send(self, message: Any) -> None:
@@ -265,13 +265,13 @@ class ChannelServer:
     async def _run(self) -> None:
         self._is_running = True
         try:
-            while self.end is None:
+            # One of the queue and a step of the replay in turn: neither starves the other.
+            while self.end is None and (self._queue or self._is_replay_due):
                 if self._queue:
                     await self._handle(self._queue.pop(0))
-                elif self._replay is not None and self._replay.is_due:
+                if self.end is None and self._is_replay_due:
+                    assert self._replay is not None
                     await self._replay.step()
-                else:
-                    break
         except asyncio.CancelledError:
             self.end = self._asked_to_end or End.CLOSED
             task = asyncio.current_task()
@@ -397,6 +397,8 @@ class ChannelServer:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
         self.owner.endpoint.presence.left(self)
         self.owner.channel_ended(self)
+        if self._replay is not None:
+            self._replay.stop()
         self._elder = self._replay = None
         self.channel = Channel()  # the author's holds on to us: both are free to go now
         left_over = [item for item in self._queue if isinstance(item, Message)]
@@ -440,6 +442,10 @@ class ChannelServer:
     @property
     def _needs_terminate(self) -> bool:
         return self._has_joined and type(self.channel).terminate is not Channel.terminate
+
+    @property
+    def _is_replay_due(self) -> bool:
+        return self._replay is not None and self._replay.is_due
 
     @property
     def _pubsub(self) -> PubSub:

@@ -84,9 +84,13 @@ class Follower:
         """
         Begin at the head of the log, or after `since` with the page that was read there.
         """
-        self._page.clear()
+        heard, self._page = self._page, []
         self.position = self.read = page.head if since is None else min(since, page.head)
         self._add(page)
+        if self.read == page.head:  # what was heard meanwhile follows directly
+            later = [one for one in heard if (one.id or "") > page.head]
+            self._page += later
+            self.read = later[-1].id or "" if later else self.read
 
     def receive(self, page: Page) -> None:
         """

@@ -10,6 +10,7 @@ live messages of others wait for one slice at most.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
@@ -26,6 +27,8 @@ from notifier.session import Mailbox
 
 if TYPE_CHECKING:
     from notifier.channels.channel_server import ChannelServer
+
+logger = logging.getLogger(__name__)
 
 SLICE_MESSAGES: Final = 32
 """Messages that a replay hands on in one go: about a quarter of a millisecond."""
@@ -72,6 +75,7 @@ class Replay:
     follower: Follower = field(init=False)
     _since: str | None = field(init=False, default=None)
     _waits_for_room: bool = field(init=False, default=False)
+    _unsent: Frame | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.follower = Follower(self.server.key)
@@ -116,14 +120,25 @@ class Replay:
             self.follower.start(Page((), recovered=True, head=head))
             return Ok({**response, "head": head})
         page = await engine.read(topic, since, PAGE_MESSAGES)
+        if since > page.head:  # of another life of the log: all that is kept is news
+            since = ""
+            page = await engine.read(topic, since, PAGE_MESSAGES)
         self.follower.start(page, since)
         return Ok({**response, "recovered": page.recovered, "head": page.head})
+
+    def stop(self) -> None:
+        """
+        Wait for nothing any more: the channel has ended.
+        """
+        self._mailbox.not_when_freed(self._go_on)
 
     async def step(self) -> None:
         """
         Read a page, or hand on some of what is at hand, or begin to wait for room.
 
-        Raises HistoryLost, and what the author's `handle_out` raises.
+        Raises HistoryLost, and what the author's `handle_out` raises for what is
+        live. What it raises in a replay is logged and the message stepped over:
+        the client would come back to it for ever.
         """
         follower, server = self.follower, self.server
         if not follower.at_hand(1):
@@ -139,31 +154,46 @@ class Replay:
             self._push(publications)
 
     async def _hand_to_author(self, publication: Publication) -> None:
-        if self._mailbox.fits(self._encode(publication)):
+        frame = self._frame_of(publication)
+        if not self._mailbox.fits(frame):
+            self._wait_with(frame)
+            return
+        try:
             await self.server.handle_out(publication)
-            self.follower.advance()
-        else:
-            self._wait_for_room()
+        except Exception:
+            if not self.follower.is_replaying:
+                raise
+            where, id = publication.event, publication.id
+            logger.exception("a handle_out of %s failed in a replay, %s is left out", where, id)
+        self.follower.advance()
 
     def _push(self, publications: list[Publication]) -> None:
-        frames = list[Frame]()
+        count = 0
         for publication in publications:
             if self.server.intercepts(publication):
                 break
-            frames.append(self._encode(publication))
-        count = self._mailbox.fill(frames)
+            frame = self._frame_of(publication)
+            if not self._mailbox.stage(frame):
+                self._wait_with(frame)  # before anybody is told: to tell may make room at once
+                break
+            count += 1
         if count:
             self.follower.advance(count)
-        if count < len(frames):
-            self._wait_for_room()
+            self._mailbox.tell()
 
-    def _encode(self, publication: Publication) -> Frame:
+    def _frame_of(self, publication: Publication) -> Frame:
+        """
+        Encode what is next, unless that was done before there was room.
+        """
+        if (frame := self._unsent) is not None:
+            self._unsent = None
+            return frame
         join_ref, event = self.server.seat.join_ref, publication.event
         message = Message(join_ref, None, publication.topic, event, publication.payload)
         return self.server.owner.session.serializer.encode(message)
 
-    def _wait_for_room(self) -> None:
-        self._waits_for_room = True
+    def _wait_with(self, frame: Frame) -> None:
+        self._unsent, self._waits_for_room = frame, True
         self._mailbox.when_freed(self._go_on)
 
     def _go_on(self) -> None:

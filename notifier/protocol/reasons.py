@@ -24,6 +24,7 @@ CHANNEL_CRASH: Final = "channel_crash"
 FORBIDDEN: Final = "forbidden"
 UNAUTHORIZED: Final = "unauthorized"
 INVALID_PAYLOAD: Final = "invalid payload"
+NOT_STORED: Final = "not stored"
 
 
 @frozen

@@ -141,26 +141,17 @@ class Mailbox:
             self._line.state = READY
             self._line.on_ready()
 
-    def fill(self, frames: Sequence[Frame]) -> int:
+    def stage(self, frame: Frame) -> bool:
         """
-        Add the first of `frames`, as many as leave half of the bounds for others,
-        and tell whoever waits once; return how many.
+        Add a message that could wait elsewhere, if it `fits`; then `tell` of it.
 
-        What can wait elsewhere is added like this: it never closes a mailbox.
+        So it never closes a mailbox, and several are told of at once.
         """
-        count = 0
-        if self.end is None:
-            for frame in frames:
-                if not self.fits(frame):
-                    break
-                self._frames.append(frame)
-                self._bytes += len(frame)
-                count += 1
-        if count and self._listener is not None:
-            self._listener()
-        elif count and self._line is not None:
-            self._make_ready(self._line)
-        return count
+        if self.end is not None or not self.fits(frame):
+            return False
+        self._frames.append(frame)
+        self._bytes += len(frame)
+        return True
 
     def fits(self, frame: Frame) -> bool:
         """
@@ -171,11 +162,26 @@ class Mailbox:
             and self._bytes + len(frame) <= self.limits.max_mailbox_bytes // 2
         )
 
+    def tell(self) -> None:
+        """
+        Tell whoever waits of what was staged.
+        """
+        if self._frames and self._listener is not None:
+            self._listener()
+        elif self._frames and self._line is not None:
+            self._make_ready(self._line)
+
     def when_freed(self, callback: Callable[[], None]) -> None:
         """
-        Call back once, when messages are next acknowledged or taken. It must not raise.
+        Call back once, after the next acknowledgement or `take`. It must not raise.
         """
         self._when_freed = (*self._when_freed, callback)
+
+    def not_when_freed(self, callback: Callable[[], None]) -> None:
+        """
+        Call back no more. Idempotent.
+        """
+        self._when_freed = tuple(one for one in self._when_freed if one != callback)
 
     def acknowledge(self, number: int) -> None:
         """

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from channels.drive import connected, until
-from notifier import Channel, Ok, handle_in, handle_out
+from notifier import Channel, Ok, Retention, handle_in, handle_out
 from notifier.protocol import Message
 
 
@@ -304,3 +304,12 @@ async def test_receipt_tells_whom_a_broadcast_reached() -> None:
         clients[0].send("a", "tell")
         await until(lambda: len(receipts) == 2)
     assert [(one.id, one.reached) for one in receipts] == [(None, 3), (None, 2)]
+
+
+@pytest.mark.parametrize("history", [Retention, 100, True, {}], ids=repr)
+def test_history_must_be_a_retention(history: object) -> None:
+    """
+    A class without its parentheses is found where it is written, not at the first broadcast.
+    """
+    with pytest.raises(TypeError, match=r"Wrong\.history must be Retention\(…\) or None, got"):
+        type("Wrong", (Channel,), {"history": history})

@@ -67,18 +67,30 @@ def test_what_was_read_is_not_heard_again() -> None:
     assert [follower.hear(message(n), hold=False) for n in (2, 3, 4)] == [False, False, True]
 
 
-def test_what_was_heard_before_the_start_is_read() -> None:
+def test_what_was_heard_before_the_start_follows_the_page() -> None:
     """
-    A publication that comes while the place is looked up is not lost, though the page is older.
+    A publication that comes while the place is looked up is not lost, though the page is
+    older, and needs no read; one that the page has is not handed on twice.
     """
     follower = Follower("me")
-    assert not follower.hear(message(5), hold=True)
+    for number in (4, 5, 6):
+        assert not follower.hear(message(number), hold=True)
     follower.start(page(head=4))
-    assert follower.is_behind
-    assert not follower.at_hand(1)
-    follower.receive(page(5))
-    assert hand_on_all(follower) == [5]
+    assert hand_on_all(follower) == [5, 6]
     assert not follower.is_behind
+
+
+def test_what_was_heard_before_the_start_is_read_when_the_page_is_full() -> None:
+    """
+    There is more between the page and what was heard.
+    """
+    follower, many = Follower("me"), range(1, PAGE_MESSAGES + 1)
+    assert not follower.hear(message(999), hold=True)
+    follower.start(page(*many, head=998), since=id_of(0))
+    assert hand_on_all(follower) == list(many)
+    assert follower.is_behind
+    follower.receive(page(500, head=999))
+    assert hand_on_all(follower) == [500]
 
 
 def test_held_publication_holds_back_those_behind_it() -> None:

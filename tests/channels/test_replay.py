@@ -142,7 +142,7 @@ async def test_held_message_holds_back_those_behind_it() -> None:
         assert await numbers(client, 1) == [4]
 
 
-@pytest.mark.parametrize("since", ["0", "z"], ids=["below the floor", "above the head"])
+@pytest.mark.parametrize("since", ["", "0", "z"], ids=["none", "below the floor", "above the head"])
 async def test_join_says_when_the_log_does_not_reach_so_far(since: str) -> None:
     """
     `recovered` is false: what is kept comes, and then what is new.
@@ -151,9 +151,9 @@ async def test_join_says_when_the_log_does_not_reach_so_far(since: str) -> None:
         (last,) = await publish(connect, 1)
         client = await connect()
         assert await join(client, {"since": since}) == {"recovered": False, "head": last}
-        assert await numbers(client, since == "0") == ([1] if since == "0" else [])
         await publish(connect, 2)
-        assert await numbers(client, 1) == [2]
+        assert await numbers(client, 2) == [1, 2]
+        await client.nothing_more()
 
 
 async def test_join_without_since_is_no_mistake() -> None:
@@ -298,6 +298,110 @@ async def test_replay_of_a_long_message_waits_for_an_empty_mailbox() -> None:
             client = await connect()
             await join(client, {"since": start})
             assert await numbers(client, 4) == [10, 900, 10, 900]
+
+
+@pytest.mark.parametrize("size", [100, 6_000])
+async def test_replay_goes_on_when_whoever_listens_takes_all_at_once(size: int) -> None:
+    """
+    A WebSocket takes what it is told of within the telling: that makes the room that is waited for.
+    """
+    limits = Limits(max_mailbox_messages=10, max_mailbox_bytes=20_000)
+    async with connected(limits, a=Logged) as connect:
+        start = (await join(await connect()))["head"]
+        for n in range(100):
+            await connect.endpoint.broadcast("a", "news", {"n": n, "x": "x" * size})
+        client = await connect()
+        mailbox, got = client.server.session.mailbox, list[bytes]()
+        mailbox.listen(lambda: got.extend(frame.text for frame in mailbox.take(10**9)))
+        client.send("a", "phx_join", {"since": start})
+        await until(lambda: len(got) == 101)
+        await publish(connect, 100)
+        assert [json.loads(text)[4]["n"] for text in got[1:]] == list(range(101))
+
+
+async def test_replay_goes_on_beside_a_channel_that_is_never_idle() -> None:
+    """
+    One that sends itself a message from each message starves neither its log nor what is live.
+    """
+
+    class Restless(Logged):
+        async def join(self, payload):
+            self.send("tick")
+
+        async def handle_info(self, message):
+            await asyncio.sleep(0)
+            self.send("tick")
+
+    async with connected(a=Restless) as connect:
+        start = (await join(await connect()))["head"]
+        await publish(connect, 1, event="filtered")
+        await publish(connect, 2)
+        client = await connect()
+        await join(client, {"since": start})
+        await publish(connect, 3, event="filtered")
+        await publish(connect, 4)
+        assert await numbers(client, 4) == [1, 2, 3, 4]
+
+
+async def test_message_that_breaks_a_handle_out_is_left_out_of_a_replay(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    Live it ends the channel; in the replay after that it is logged, and what follows comes.
+    """
+
+    class Fragile(Logged):
+        @handle_out("filtered")
+        async def filtered(self, payload):
+            await self.push("filtered", {**payload, "half": 1 / payload["n"]})
+
+    async with connected(a=Fragile) as connect:
+        client = await connect()
+        last = (await join(client))["head"]
+        await publish(connect, 2, 0, 1, event="filtered")
+        (message, *rest) = [await client.receive() for _ in range(2)]
+        assert [message[3], *[one[3] for one in rest]] == ["filtered", "phx_error"]
+        last = message[4]["id"]
+        assert (await join(client, {"since": last}))["recovered"] is True
+        assert await numbers(client, 1) == [1]
+        assert "is left out" in caplog.text
+
+
+async def test_channel_that_has_left_holds_nothing_in_the_mailbox() -> None:
+    """
+    However often a client joins and leaves that does not read.
+    """
+    async with connected(Limits(max_mailbox_messages=40), a=Logged) as connect:
+        start = (await join(await connect()))["head"]
+        await publish(connect, *range(100))
+        client = await connect()
+        for _ in range(5):
+            client.send("a", "phx_join", {"since": start})
+            await until(lambda: not connect.endpoint._tasks)
+            client.send("a", "phx_leave", join_ref=None)
+            await until(lambda: not connect.endpoint._tasks)
+        assert client.server.session.mailbox._when_freed == ()
+
+
+async def test_join_of_a_short_log_keeps_what_came_meanwhile() -> None:
+    """
+    What was heard while the place was looked up needs no read, and may be trimmed by then.
+    """
+
+    class Last(Logged):
+        history = Retention(max_count=1)
+
+    engine = Gated(lambda: 1.0)
+    async with connected(engine=engine, a=Last) as connect:
+        client = await connect()
+        client.send("a", "phx_join")
+        await until(lambda: engine.reads)
+        await publish(connect, 1, 2, 3)
+        while engine.deliveries:
+            engine.deliver()
+        open_one(engine.reads)
+        assert (await client.receive())[3] == "phx_reply"
+        assert await numbers(client, 3) == [1, 2, 3]
 
 
 async def test_client_that_reads_slowly_meets_the_end_of_the_log(

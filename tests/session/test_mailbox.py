@@ -116,53 +116,59 @@ def test_put_is_dropped_when_the_mailbox_is_closed() -> None:
     assert standing(mailbox) == (0, 0, 0)
 
 
-# --- fill
+# --- what could wait elsewhere
 
 
-def test_fill_leaves_half_of_the_messages_for_others() -> None:
+def stage_all(mailbox: Mailbox, *frames: Frame) -> int:
+    return sum(mailbox.stage(frame) for frame in frames)
+
+
+def test_stage_leaves_half_of_the_messages_for_others() -> None:
     """
-    It takes the first ones, and says how many.
+    What does not fit is not taken, and closes nothing.
     """
     mailbox = mailbox_with(1, Limits(max_mailbox_messages=8))
-    assert mailbox.fill([letter(n) for n in range(2, 9)]) == 3
+    assert stage_all(mailbox, *[letter(n) for n in range(2, 9)]) == 3
     assert fetch(mailbox)[2] == [1, 2, 3, 4]
-    assert mailbox.fill([letter(5)]) == 0
+    assert not mailbox.stage(letter(5))
     assert mailbox.end is None
 
 
-def test_fill_leaves_half_of_the_bytes_for_others() -> None:
+def test_stage_leaves_half_of_the_bytes_for_others() -> None:
     """
     A message that is longer than that waits until the mailbox is empty.
     """
     mailbox = Mailbox(Limits(max_mailbox_bytes=100))
-    assert mailbox.fill([letter(1, 30), letter(2, 20), letter(3, 1)]) == 2
+    assert stage_all(mailbox, letter(1, 30), letter(2, 20), letter(3, 1)) == 2
     mailbox.take(1_000)
-    assert mailbox.fill([letter(4, 200), letter(5, 1)]) == 1
+    assert stage_all(mailbox, letter(4, 200), letter(5, 1)) == 1
 
 
-def test_fill_tells_whoever_waits_once() -> None:
+def test_tell_tells_whoever_waits_once() -> None:
     """
-    A poll is made ready, a listener is called, for all of them together.
+    A poll is made ready, a listener is called, for all that was staged together.
     """
     mailbox = Mailbox(Limits())
     asking = ask(mailbox)
-    assert mailbox.fill([]) == 0
+    mailbox.tell()
+    stage_all(mailbox, letter(1), letter(2))
     assert asking.calls == 0
-    mailbox.fill([letter(1), letter(2)])
+    mailbox.tell()
     assert (asking.calls, numbers(asking.answer(0.0).frames)) == (1, [1, 2])
     calls = list[int]()
     mailbox.listen(lambda: calls.append(mailbox.last))
-    mailbox.fill([letter(3), letter(4)])
+    stage_all(mailbox, letter(3), letter(4))
+    mailbox.tell()
     assert calls == [4]
 
 
-def test_fill_does_nothing_when_the_mailbox_is_closed() -> None:
+def test_stage_does_nothing_when_the_mailbox_is_closed() -> None:
     """
     Nothing is put after the end.
     """
     mailbox = Mailbox(Limits())
     mailbox.close(DISCONNECTED)
-    assert mailbox.fill([letter(1)]) == 0
+    assert not mailbox.stage(letter(1))
 
 
 def test_when_freed_calls_once_when_something_was_acknowledged_or_taken() -> None:
@@ -182,6 +188,19 @@ def test_when_freed_calls_once_when_something_was_acknowledged_or_taken() -> Non
     mailbox.when_freed(lambda: calls.append("four"))
     mailbox.take(1_000)
     assert calls == ["one", "two", "three"]
+
+
+def test_not_when_freed_takes_one_callback_back() -> None:
+    """
+    Whoever has ended is called no more, and not held on to.
+    """
+    mailbox, calls = mailbox_with(1), list[str]()
+    for callback in (gone := lambda: calls.append("gone"), lambda: calls.append("here")):
+        mailbox.when_freed(callback)
+    mailbox.not_when_freed(gone)
+    mailbox.not_when_freed(gone)
+    mailbox.take(1_000)
+    assert calls == ["here"]
 
 
 # --- acknowledge

@@ -256,6 +256,16 @@ async def test_phoenix_js_comes_back_when_the_session_has_ended(
     await drive_ours(road, package, "comeback", asks=asks, noWebSocket=no_websocket)
 
 
+@pytest.mark.parametrize("scenario", ["history", "presence"])
+async def test_phoenix_js_recovers_and_is_present_over_our_transport(
+    road: Road, scenario: str
+) -> None:
+    """
+    What was missed between two sessions comes from the log, and presence is as it was.
+    """
+    await drive_ours(road, "phoenix", scenario)
+
+
 async def test_refused_client_backs_off(road: Road) -> None:
     """
     A client without a token is told so, and phoenix.js's pauses grow.

@@ -310,45 +310,6 @@ const scenarios = {
     }
   },
 
-  // A page that remembers the last id it was sent, and is away while more is sent.
-  async history() {
-    const socket = makeSocket()
-    let last, room, seen
-    const numbers = []
-    await step("join", async () => {
-      await opened(socket)
-      room = socket.channel("log:1", () => ({ since: last }))
-      room.on("news", ({ n, id }) => { numbers.push(n); last = id })
-      const [status, { head, recovered }] = await answer(room.join())
-      same([status, typeof head, recovered], ["ok", "string", undefined])
-      last = head
-      seen = [] // begins with this join's own reply
-      room.joinPush.receive("ok", response => seen.push(response.recovered))
-    })
-    await step("live", async () => {
-      say({ ask: "publish" })
-      await until(() => numbers.length === 3)
-    })
-    await step("disconnect", () => new Promise(resolve => socket.disconnect(resolve)))
-    await step("recover", async () => {
-      say({ ask: "publish" })
-      socket.connect()
-      await until(() => numbers.length === 6)
-      same(seen, [undefined, true])
-    })
-    await step("recover after the server has dropped the session", async () => {
-      say({ ask: "drop" })
-      say({ ask: "publish" })
-      await until(() => numbers.length === 9)
-      same(seen, [undefined, true, true])
-    })
-    await step("live again", async () => {
-      say({ ask: "publish" })
-      await until(() => numbers.length === 12)
-      same(numbers, [...Array(12).keys()].map(n => n + 1))
-    })
-  },
-
   // Messages go both ways, numbered, while what carries them is disturbed in each way that is asked for.
   async survive() {
     const socket = makeSocket()
@@ -406,6 +367,45 @@ const scenarios = {
       same(closes.every(code => code === 1008), true)
       same(closes.length > 1 && closes.length < 12, true)
       same(socket.isConnected(), false)
+    })
+  },
+
+  // A page that remembers the last id it was sent, and is away while more is sent.
+  async history() {
+    const socket = makeSocket()
+    let last, room, seen
+    const numbers = []
+    await step("join", async () => {
+      await opened(socket)
+      room = socket.channel("log:1", () => ({ since: last }))
+      room.on("news", ({ n, id }) => { numbers.push(n); last = id })
+      const [status, { head, recovered }] = await answer(room.join())
+      same([status, typeof head, recovered], ["ok", "string", undefined])
+      last = head
+      seen = [] // begins with this join's own reply
+      room.joinPush.receive("ok", response => seen.push(response.recovered))
+    })
+    await step("live", async () => {
+      say({ ask: "publish" })
+      await until(() => numbers.length === 3)
+    })
+    await step("disconnect", () => new Promise(resolve => socket.disconnect(resolve)))
+    await step("recover", async () => {
+      say({ ask: "publish" })
+      socket.connect()
+      await until(() => numbers.length === 6)
+      same(seen, [undefined, true])
+    })
+    await step("recover after the server has dropped the session", async () => {
+      say({ ask: "drop" })
+      say({ ask: "publish" })
+      await until(() => numbers.length === 9)
+      same(seen, [undefined, true, true])
+    })
+    await step("live again", async () => {
+      say({ ask: "publish" })
+      await until(() => numbers.length === 12)
+      same(numbers, [...Array(12).keys()].map(n => n + 1))
     })
   },
 

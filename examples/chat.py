@@ -6,10 +6,12 @@ Join with curl, then push with any Phoenix client:
     curl "http://127.0.0.1:4000/socket/longpoll?name=ann&join=room:lobby&pretty=1"
 """
 
-from notifier import Channel, Error, Notifier, Ok, Socket, handle_in
+from notifier import Channel, Error, Notifier, Ok, Retention, Socket, handle_in
 
 
 class Room(Channel):
+    history = Retention(max_count=100)  # what was said while one was away: docs/history.md
+
     async def join(self, payload):
         self.send("joined")
         return Ok({"topic": self.topic})

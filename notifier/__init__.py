@@ -15,7 +15,7 @@ from notifier.channels import (
     handle_in,
     handle_out,
 )
-from notifier.engine import Receipt, Retention
+from notifier.engine import Receipt, Retention, SqliteEngine
 from notifier.notices import UserSocket
 from notifier.session import Limits, User
 
@@ -30,6 +30,7 @@ __all__ = [
     "Receipt",
     "Retention",
     "Socket",
+    "SqliteEngine",
     "User",
     "UserSocket",
     "handle_in",

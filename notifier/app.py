@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from aiohttp import web
@@ -21,10 +21,12 @@ from attrs import define, field
 
 from notifier import backoffice
 from notifier.channels import Endpoint, Socket
+from notifier.channels.endpoint import SessionInfo
+from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
-from notifier.engine import Engine, MemoryEngine, Receipt
-from notifier.notices import EVERYONE, UserSocket, send_notice, socket_id
+from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
+from notifier.notices import EVERYONE, USER_SOCKET, UserSocket, send_notice, socket_id
 from notifier.protocol import Payload
 from notifier.session import Limits, Tokens
 from notifier.transports import (
@@ -37,6 +39,7 @@ from notifier.transports import (
 )
 
 DATABASE: Final = "notifier.db"
+HISTORY: Final = "history.db"
 
 
 @define(eq=False)
@@ -74,6 +77,12 @@ class Notifier:
         Send an event to everyone on a topic; see `Endpoint.broadcast`.
         """
         return await self.endpoint.broadcast(topic, event, payload)
+
+    async def presences(self, topic: str) -> Presences:
+        """
+        List who is present on a topic; see `Channel.presences`.
+        """
+        return await self.endpoint.presence.list(topic)
 
     async def disconnect(self, id: str) -> int:
         """
@@ -134,7 +143,9 @@ def setup(
     `keys` sign the tokens, oldest first; keep them secret, and at least one.
     Run the application with `handler_cancellation=True`, so that the poll of a
     client that has gone is given up at once, and with `access_log=None`: that
-    of aiohttp has the tokens that stand in a URL. `clock` and `now` are for tests.
+    of aiohttp has the tokens that stand in a URL. Logs last as long as the
+    process unless you give an `engine`; it is closed at the end. `clock` and
+    `now` are for tests.
     """
     notifier = Notifier(socket_class, path)
     tokens = Tokens(tuple(keys), clock, token_max_age_s)
@@ -146,17 +157,24 @@ def setup(
 def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
     """
     Make the application that `notifier serve` runs, with its back office.
+
+    Opens the files in the data directory, that of the history until the
+    endpoint is shut down; raises EngineError where another server has it open.
     """
     notifier = notifier or Notifier()
     app = web.Application()
     tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
-    endpoint = Endpoint(MemoryEngine(time.time), tokens, config.limits)
+    database = config.data_dir / DATABASE
+    operators = backoffice.OperatorStore(database)
+    engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
+    endpoint = Endpoint(engine, tokens, config.limits)
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
     app.router.add_get("/health", Health(endpoint).handle)
     backoffice.setup(
         app,
         desk=NoticeDesk(endpoint),
-        operators=backoffice.OperatorStore(Path(config.data_dir) / DATABASE),
+        operators=operators,
+        sent=backoffice.SentStore(database),
         signer=tokens.serializer("backoffice"),
         clock=time.monotonic,
     )
@@ -211,3 +229,34 @@ class NoticeDesk:
         End the sessions of one user; tell how many there were.
         """
         return await self.endpoint.disconnect(socket_id(user_id))
+
+    async def online(self, limit: int) -> backoffice.Online:
+        """
+        Tell who is online: the `limit` users who came last, and how many there are.
+        """
+        per_id = self.endpoint.count_by_id()
+        counts = [count for id, count in per_id.items() if id.startswith(USER_SOCKET)]
+        return backoffice.Online(
+            users=tuple(islice(self._users(per_id), limit)),
+            user_count=len(counts),
+            session_count=self.endpoint.count(),
+            sessions_without_user=self.endpoint.count() - sum(counts),
+        )
+
+    def _users(self, per_id: Mapping[str, int]) -> Iterator[backoffice.OnlineUser]:
+        """
+        Find the users, newest first; how far this is read is how much it costs.
+        """
+        met: dict[str, list[SessionInfo]] = {}
+        for session in self.endpoint.sessions():
+            if session.id is None or not session.id.startswith(USER_SOCKET):
+                continue
+            theirs = met.setdefault(session.id, [])
+            theirs.append(session)
+            if len(theirs) == per_id[session.id]:  # all are met, and the last one is the oldest
+                yield backoffice.OnlineUser(
+                    id=session.id.removeprefix(USER_SOCKET),
+                    sessions=len(theirs),
+                    transports=tuple(sorted({one.transport for one in theirs})),
+                    age_s=session.age_s,
+                )

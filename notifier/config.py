@@ -98,7 +98,7 @@ class Config:
     port: int = _setting(4000, "port to listen on, 0 for any that is free", check=_port)
     data_dir: Path = _setting(  # noqa: RUF009 - makes an attrs field, as the others do
         "notifier-data",
-        "directory of the secret keys and the database; made if missing",
+        "directory of the secret keys, the database and the history; made if missing",
         check=_not_empty,
         converter=Path,
     )

@@ -5,7 +5,8 @@ The exception tree, and how a value is described to whoever sent it.
     ├── ProtocolError       the peer sent what the protocol does not allow
     ├── TokenError          a token that does not open the door
     ├── ConnectionRefused   a connect that was answered with no
-    └── ConfigError         a setting that cannot be used
+    ├── ConfigError         a setting that cannot be used
+    └── EngineError         what carries and stores messages could not
 
 Misuse of the API by an application's author is `TypeError`, `ValueError` or
 `RuntimeError` with the allowed forms and the value got.
@@ -79,6 +80,23 @@ class ConfigError(NotifierError):
     """
     A setting that cannot be used: the text names it and says what is allowed.
     """
+
+
+class EngineError(NotifierError):
+    """
+    The engine could not do what it was asked for: `what`, and `why` not.
+
+    Nothing of it was done or delivered, and it may be asked again. No payload
+    is ever part of the error.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what, why)
+        self.what = what
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"cannot {self.what}: {self.why}"
 
 
 def describe(value: object) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar, Final
 
-from notifier.channels import Channel, ConnectInfo, Endpoint, Error, Socket, handle_in
+from notifier.channels import Channel, ConnectInfo, Endpoint, Error, Ok, Socket, handle_in
 from notifier.channels.replies import Result
 from notifier.engine import Receipt, Retention
 from notifier.errors import ConnectionRefused, TokenError
@@ -25,13 +25,14 @@ EVERYONE: Final = "room:lobby"
 
 NEW_MSG: Final = "new_msg"
 OPERATOR: Final = "operator"
+USER_SOCKET: Final = "user_socket:"
 
 
 def socket_id(user_id: str) -> str:
     """
     Name all the connections of one user, for `Endpoint.disconnect`.
     """
-    return f"user_socket:{user_id}"
+    return f"{USER_SOCKET}{user_id}"
 
 
 async def send_notice(endpoint: Endpoint, topic: str, body: str, sender: str) -> Receipt:
@@ -53,15 +54,16 @@ class NoticeChannel(Channel):
     @handle_in(NEW_MSG)
     async def new_msg(self, payload: Payload) -> Result:
         """
-        Send a notice, if an operator asks for it.
+        Send a notice, if an operator asks for it; answer once it is stored:
+        `{"id", "reached"}`, its id and how many sessions of this process got it.
         """
         user: User = self.assigns["user"]
         if user.role != OPERATOR:
             return Error(FORBIDDEN)
         match payload:
             case {"body": str(body)} if body:
-                await send_notice(self.socket.endpoint, self.topic, body, user.id)
-                return None
+                sent = await send_notice(self.socket.endpoint, self.topic, body, user.id)
+                return Ok({"id": sent.id, "reached": sent.reached})
         return Error({"reason": INVALID_PAYLOAD, "expected": {"body": "a string, not empty"}})
 
 

@@ -17,6 +17,7 @@ import gzip
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -53,6 +54,7 @@ WHEEL_S = 0.1
 """How late the server's wheel may notice that something is due."""
 
 Step = dict[str, Any]
+PRESENCE = ("presence_state", "presence_diff")
 
 
 def cases(name: str) -> dict[str, list[Step]]:
@@ -209,6 +211,8 @@ class Player:
     _websockets: dict[str, Connection] = field(factory=dict)
     _opened: list[Connection] = field(factory=list)
     _at_ms: float = 0.0
+    _recorded_refs: PresenceRefs = field(init=False, factory=lambda: PresenceRefs())
+    _refs: PresenceRefs = field(init=False, factory=lambda: PresenceRefs())
 
     async def play(self, steps: list[Step]) -> AsyncIterator[tuple[int, Any, Any]]:
         """
@@ -439,7 +443,48 @@ class Player:
         if not await self._settle_for(connection, PASSES):
             return _masked_frame(recorded), {"nothing": "came"}
         came = await connection.read_frame()
-        return _masked_frame(recorded), _masked_frame(came, recorded)
+        return (
+            self._recorded_refs.mask(_masked_frame(recorded)),
+            self._refs.mask(_masked_frame(came, recorded)),
+        )
+
+    async def hang_up(self, who: str) -> None:
+        """
+        Close a WebSocket's connection without a close frame.
+        """
+        await self.settle()
+        self._websockets.pop(who).writer.close()
+        await self.settle()
+
+
+@define(eq=False)
+class PresenceRefs:
+    """
+    Masks what varies in presences: a `phx_ref` becomes its key and the number it has there.
+    """
+
+    known: dict[str, str] = field(factory=dict)
+    counts: Counter[str] = field(factory=Counter)
+
+    def mask(self, frame: Step) -> Step:
+        text = frame.get("text")
+        if not isinstance(text, list) or text[3] not in PRESENCE:
+            return frame
+        payload = text[4]
+        for presences in (payload["joins"], payload["leaves"]) if "joins" in payload else [payload]:
+            for key, presence in presences.items():
+                presence["metas"] = [self._masked(key, meta) for meta in presence["metas"]]
+        return frame
+
+    def _masked(self, key: str, meta: Step) -> Step:
+        masked = {name: self._name(key, ref) for name, ref in meta.items() if "phx_ref" in name}
+        return meta | masked | ({"online_at": "T"} if "online_at" in meta else {})
+
+    def _name(self, key: str, ref: str) -> str:
+        if ref not in self.known:
+            self.counts[key] += 1
+            self.known[ref] = f"{key} {self.counts[key]}"
+        return self.known[ref]
 
 
 def _request_body(request: Step) -> bytes:

@@ -4,6 +4,7 @@ An application that behaves as the Phoenix one did whose answers are recorded in
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 from aiohttp import web
@@ -90,12 +91,39 @@ class Room(Channel):
         await self.broadcast("bin_broadcasted", payload)
 
 
+class Present(Channel):
+    """
+    The recorded `PresenceChannel`: who joins is present.
+    """
+
+    async def join(self, payload):
+        self.send("after_join")
+
+    async def handle_info(self, message):
+        await self.track(self.assigns["user_id"], {"online_at": int(time.time())})
+        await self.push("presence_state", await self.presences())
+
+    @handle_in("update")
+    async def change(self, payload):
+        await self.update(self.assigns["user_id"], payload)
+        return Ok()
+
+    @handle_in("list")
+    async def list_all(self, payload):
+        return Ok(await self.presences())
+
+    @handle_in("untrack")
+    async def hide(self, payload):
+        await self.untrack(self.assigns["user_id"])
+        return Ok()
+
+
 class OpenSocket(Socket):
     """
     Lets everyone in but those who ask to be refused.
     """
 
-    channels = {"room:*": Room}
+    channels = {"room:*": Room, "presence:*": Present}
 
     async def connect(self, params: Mapping[str, str], info: ConnectInfo):
         match params.get("refuse"):
@@ -104,6 +132,7 @@ class OpenSocket(Socket):
             case "because":
                 return Error("because")
         if "user_id" in params:
+            self.assigns["user_id"] = params["user_id"]
             self.id = f"user_socket:{params['user_id']}"
 
 

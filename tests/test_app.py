@@ -7,8 +7,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -18,9 +20,15 @@ from doors import DOORS, serving
 
 import notifier
 from notifier import Channel, Limits, Notifier, Receipt, Socket, User, UserSocket
-from notifier.app import build
+from notifier.app import NoticeDesk, build
+from notifier.backoffice import Online, OnlineUser
+from notifier.channels import ConnectInfo, Endpoint
+from notifier.channels.endpoint import SessionInfo
 from notifier.config import load_config
+from notifier.engine import MemoryEngine
 from notifier.errors import ConfigError
+from notifier.notices import socket_id
+from notifier.session import Tokens
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -72,7 +80,49 @@ async def test_chat_example_is_short_and_works(http: ClientSession, door: str) -
         refused = await (await http.get(url)).json()
         assert (refused["status"], refused["reason"]) == (403, "name_missing")
         joined = await (await http.get(f"{url}&name=ann")).json()
-        assert '"status":"ok"' in joined["messages"][0]
+        reply = json.loads(joined["messages"][0])[4]
+        assert reply["status"] == "ok"
+        base, query = f"http://127.0.0.1:{port}/socket/longpoll", {"token": joined["token"]}
+        push = json.dumps([None, "2", "room:lobby", "new_msg", {"body": "hello"}])
+        await (await http.post(base, params=query, data=push)).read()
+        later = await (await http.get(base, params={"vsn": "2.0.0", "name": "bob"})).json()
+        since = {"since": reply["response"]["head"]}
+        push, query = (
+            json.dumps(["1", "1", "room:lobby", "phx_join", since]),
+            {"token": later["token"]},
+        )
+        await (await http.post(base, params=query, data=push)).read()
+        messages = (await (await http.get(base, params=query)).json())["messages"]
+        assert '"recovered":true' in messages[0]
+        assert '"body":"hello"' in messages[-1]
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_presence_example_is_short_and_works(http: ClientSession, door: str) -> None:
+    """
+    Whoever joins is in the list that is asked for outside, with the newest meta.
+    """
+    assert len((EXAMPLES / "presence.py").read_text().splitlines()) <= 40
+    app = web.Application()
+    lobby = notifier.setup(app, example("presence").LobbySocket, keys=["k"])
+    async with serving(door, app, lobby) as port:
+        url = f"http://127.0.0.1:{port}/socket/longpoll"
+        query = {"vsn": "2.0.0", "join": "lobby", "name": "ann"}
+        joined = await (await http.get(url, params=query)).json()
+        messages, token = joined["messages"], joined["token"]
+        while len(messages) < 3:
+            more = await (await http.get(url, params={"token": token})).json()
+            messages, token = messages + more["messages"], more["token"]
+        join_ref, *_ = json.loads(messages[0])
+        events = [json.loads(message)[3] for message in messages]
+        assert events == ["phx_reply", "presence_diff", "presence_state"]
+        push = json.dumps([join_ref, "9", "lobby", "status", {"status": "away"}])
+        await (await http.post(url, params={"token": token}, data=push)).read()
+        answer = await (await http.get(url, params={"token": token})).json()
+        assert '"status":"ok"' in "".join(answer["messages"])
+        (meta,) = (await lobby.presences("lobby"))["ann"]["metas"]
+        assert meta["status"] == "away"
+        assert await lobby.presences("elsewhere") == {}
 
 
 @pytest.mark.parametrize("door", DOORS)
@@ -113,6 +163,110 @@ async def test_back_office_is_served_beside_the_sockets(
         response = await http.get(f"http://127.0.0.1:{port}/backoffice")
         assert response.status == 200
         assert "Sign in" in await response.text()
+
+
+class NamedSocket(Socket):
+    """
+    Is who its params say.
+    """
+
+    channels = {"room:*": Channel}
+
+    async def connect(self, params, info):
+        self.id = params.get("id")
+
+
+@asynccontextmanager
+async def desk_with(*ids: str | None) -> AsyncIterator[tuple[NoticeDesk, Endpoint]]:
+    """
+    A desk with these sessions, each a second younger than the one before, on changing transports.
+    """
+    clock = [0.0]
+    endpoint = Endpoint(
+        MemoryEngine(lambda: 0.0), Tokens(["k"], lambda: 0.0, 60), now=lambda: clock[0]
+    )
+    endpoint.serve(NamedSocket)
+    for clock[0], id in enumerate(ids, 1):
+        transport = ("longpoll", "websocket")[int(clock[0]) % 2]
+        info = ConnectInfo(transport, "127.0.0.1", None, {})
+        await endpoint.open(NamedSocket, "2.0.0", {} if id is None else {"id": id}, info)
+    clock[0] += 1
+    yield NoticeDesk(endpoint), endpoint
+    await endpoint.shutdown()
+
+
+async def test_users_are_told_by_how_long_they_are_there() -> None:
+    """
+    The one whose oldest session is the youngest comes first; what is no user is counted only.
+    """
+    a, b, c = map(socket_id, ("a", "b", "user_socket:c"))
+    async with desk_with(a, b, None, b, "device:7", c, a) as (desk, _):
+        online = await desk.online(10)
+    assert online == Online(
+        users=(
+            OnlineUser("user_socket:c", 1, ("longpoll",), 2.0),
+            OnlineUser("b", 2, ("longpoll",), 6.0),
+            OnlineUser("a", 2, ("websocket",), 7.0),
+        ),
+        user_count=3,
+        session_count=7,
+        sessions_without_user=2,
+    )
+
+
+async def test_transports_are_told_once_each() -> None:
+    """
+    However many sessions a user has on each.
+    """
+    async with desk_with(*[socket_id("a")] * 5) as (desk, _):
+        (user,) = (await desk.online(10)).users
+    assert user == OnlineUser("a", 5, ("longpoll", "websocket"), 5.0)
+
+
+async def test_users_are_looked_for_no_further_than_asked() -> None:
+    """
+    The cost is that of who came last, not that of all who are there.
+    """
+    ids = [socket_id(str(number)) for number in range(20)]
+    async with desk_with(*ids) as (desk, endpoint):
+        looked_at = 0
+        look = endpoint.sessions
+
+        def count() -> Iterator[SessionInfo]:
+            nonlocal looked_at
+            for session in look():
+                looked_at += 1
+                yield session
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Endpoint, "sessions", lambda _: count())
+            online = await desk.online(3)
+    assert [user.id for user in online.users] == ["19", "18", "17"]
+    assert (online.user_count, online.session_count, looked_at) == (20, 20, 3)
+
+
+async def test_nobody_is_told_when_nobody_is_there() -> None:
+    """
+    Also once everyone has gone.
+    """
+    async with desk_with(socket_id("a"), None) as (desk, endpoint):
+        await endpoint.shutdown()
+        assert await desk.online(10) == Online((), 0, 0, 0)
+
+
+async def test_history_outlasts_the_server(http: ClientSession, tmp_path: Path) -> None:
+    """
+    What the server that `notifier serve` runs has logged is there after a restart.
+    """
+    config, heads = load_config({"data_dir": str(tmp_path)}, {}, None), list[str | None]()
+    for body in ("hi", "hi again"):
+        served = Notifier()
+        async with serving("front", build(served, config, ["k"]), served):
+            engine = served.endpoint.engine
+            assert heads in ([], [await engine.head("room:lobby")])
+            heads = [(await served.broadcast("room:lobby", "new_msg", {"body": body})).id]
+            page = await engine.read("room:lobby", "", 10)
+    assert [one.payload["body"] for one in page.publications] == ["hi", "hi again"]
 
 
 async def test_broadcast_goes_through_the_notifier(http: ClientSession) -> None:
@@ -245,6 +399,7 @@ def test_public_names_are_as_listed() -> None:
         "Receipt",
         "Retention",
         "Socket",
+        "SqliteEngine",
         "User",
         "UserSocket",
         "handle_in",

@@ -158,6 +158,48 @@ async def test_notices_arrive_once_when_an_operator_sends_them(tmp_path: Path, h
     }
 
 
+async def test_users_are_written_to_and_thrown_out_where_they_are_listed(
+    tmp_path: Path, host: str
+) -> None:
+    """
+    Without scripts, and nothing typed is lost by pressing a row's button.
+    """
+    async with notices(tmp_path) as (notifier, port):
+        pages = {
+            "ann": customer(host, port, notifier, "ann", "longpoll"),
+            "bob": customer(host, port, notifier, "bob", "websocket"),
+        }
+        steps = await drive(
+            "online",
+            pages,
+            backoffice=f"http://127.0.0.1:{port}/backoffice",
+            name=NAME,
+            password=PASSWORD,
+            screenshots=str(tmp_path),
+        )
+    ann = "ann\n1 session · long-polling\nConnected just now\nWrite\nThrow out"
+    bob = "bob\n1 session · WebSocket\nConnected just now\nWrite\nThrow out"
+    line = "To user ann · by olga · just now\nTo whom I choose\nbelow\nReached 1 session"
+    squeezed = {
+        step: seen | {part: list(map(squeeze, seen[part])) for part in ("rows", "sent")}
+        for step, seen in steps.items()
+    }
+    assert squeezed == {
+        "before": {"rows": [bob, ann], "sent": [], "to": "", "text": ""},
+        "chosen": {"rows": [bob, ann], "sent": [], "to": "ann", "text": "To whom I choose\nbelow"},
+        "sent": {"rows": [bob, ann], "sent": [line], "to": "", "text": ""},
+        "thrown out": {"rows": [ann], "sent": [line], "to": "", "text": "half a mess"},
+        "nobody left": {"rows": [], "sent": [line], "to": "", "text": "half a mess"},
+    }
+
+
+def squeeze(text: str) -> str:
+    """
+    Leave the empty lines out, which are the browser's way to tell of layout.
+    """
+    return "\n".join(filter(None, map(str.strip, text.splitlines())))
+
+
 @pytest.mark.parametrize("token_as", ["token", "auth_token"])
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_page_of_another_origin_joins_when_its_origin_is_allowed(

@@ -6,6 +6,7 @@ Tests marked `server` run `python -m notifier serve` as a process of its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -24,9 +25,10 @@ from attrs import define
 from click.testing import CliRunner, Result
 
 import notifier
-from notifier.app import DATABASE
+from notifier.app import DATABASE, HISTORY
 from notifier.backoffice import OperatorStore
 from notifier.cli import load_app, main
+from notifier.engine import SqliteEngine
 from notifier.errors import ConfigError
 from notifier.secrets import KEY_FILE, load_keys
 from notifier.session import Tokens, User
@@ -277,6 +279,27 @@ def test_operator_is_refused_when_the_database_is_none(tmp_path: Path) -> None:
 
 
 # notifier serve: mistakes
+
+
+def test_serve_is_refused_when_another_server_has_the_history(tmp_path: Path) -> None:
+    """
+    Two servers on one data directory would not see each other's messages.
+    """
+    load_keys(tmp_path)
+    engine = SqliteEngine(tmp_path / HISTORY, time.time)
+    told = told_in_one_line(notifier_command("serve", "--port", "0", "--data-dir", "."))
+    assert told.startswith(f"cannot open {tmp_path / HISTORY}: another server uses it")
+    asyncio.run(engine.close())
+
+
+def test_serve_is_refused_when_the_history_is_none(tmp_path: Path) -> None:
+    """
+    A file that is no database is told with its path.
+    """
+    load_keys(tmp_path)
+    (tmp_path / HISTORY).write_text("no database at all, and long enough to be taken for one" * 20)
+    told = told_in_one_line(notifier_command("serve", "--port", "0", "--data-dir", "."))
+    assert told == f"cannot open {tmp_path / HISTORY}: file is not a database"
 
 
 def test_app_is_loaded_when_it_stands_in_the_current_directory(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from notifier.errors import (
     ConfigError,
     ConnectionRefused,
+    EngineError,
     NotifierError,
     ProtocolError,
     TokenError,
@@ -18,7 +19,9 @@ from notifier.errors import (
 )
 
 
-@pytest.mark.parametrize("kind", [ConfigError, ConnectionRefused, ProtocolError, TokenError])
+@pytest.mark.parametrize(
+    "kind", [ConfigError, ConnectionRefused, EngineError, ProtocolError, TokenError]
+)
 def test_every_error_is_caught_by_the_root(kind: type[Exception]) -> None:
     """
     Whoever catches NotifierError catches all that Notifier raises on purpose.
@@ -63,6 +66,14 @@ def test_connection_refused_keeps_its_own_response() -> None:
     error = ConnectionRefused("too_old", "update the app", given)
     error.response["status"] = "403"
     assert (given, ConnectionRefused("a", "b").response) == ({"minimum": "2.0"}, {})
+
+
+def test_engine_error_tells_what_could_not_be_done_and_why() -> None:
+    """
+    The file and the system's own words, for whoever has to mend it.
+    """
+    error = EngineError("store on /data/history.db", "database or disk is full")
+    assert str(error) == "cannot store on /data/history.db: database or disk is full"
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from aiohttp import web
 from attrs import define, field
 from conftest import require, require_node_modules
 from doors import DOORS, serving
-from sample_app import Room
+from sample_app import Present, Room
 
 import notifier
-from notifier import ConnectInfo, Limits, Notifier, User, UserSocket
+from notifier import Channel, ConnectInfo, Limits, Notifier, Retention, User, UserSocket
 from notifier.protocol.reasons import IDLE, SESSION_EXPIRED, SLOW_CONSUMER
 
 DRIVER = Path(__file__).parent / "js" / "drive.mjs"
@@ -43,17 +43,22 @@ TOKEN_HEADERS = {"longpoll": "x-phoenix-authtoken", "websocket": "sec-websocket-
 pytestmark = pytest.mark.node
 
 
+class Log(Channel):
+    history = Retention()
+
+
 class RecordingSocket(UserSocket):
     """
     Takes a user token, and remembers how it came.
     """
 
-    channels = {"room:*": Room}
+    channels = {"room:*": Room, "log:*": Log, "presence:*": Present}
     seen: list[tuple[str, set[str]]] = []
 
     async def connect(self, params: Mapping[str, str], info: ConnectInfo) -> Any:
         bearers = {name for name in TOKEN_HEADERS.values() if name in info.headers}
         self.seen.append((info.transport, bearers))
+        self.assigns["user_id"] = params.get("user_id")
         return await super().connect(params, info)
 
 
@@ -67,6 +72,7 @@ class Server:
     limits: Limits = PATIENT
     port: int = 0
     client: asyncio.subprocess.Process | None = None
+    published: int = 0
     notifier: Notifier = field(init=False)
     socket_class: type[RecordingSocket] = field(init=False)
     _running: AsyncExitStack = field(init=False, factory=AsyncExitStack)
@@ -95,6 +101,14 @@ class Server:
         Send news to everyone on the driver's topic.
         """
         await self.notifier.broadcast("room:1", "news", {"body": "from the server"})
+
+    async def publish(self) -> None:
+        """
+        Send three more messages, counted on, to the topic that keeps them.
+        """
+        for _ in range(3):
+            self.published += 1
+            await self.notifier.broadcast("log:1", "news", {"n": self.published})
 
     async def drop(self) -> None:
         """
@@ -217,6 +231,17 @@ async def test_phoenix_js_comes_back_when_its_session_is_lost(
     await drive(server, package, transport, "comeback", params=params, asks=asks)
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("package", VERSIONS)
+async def test_phoenix_js_recovers_when_its_join_says_since(
+    server: Server, package: str, transport: str
+) -> None:
+    """
+    What was sent while the page was away comes on its return, once and in order.
+    """
+    await drive(server, package, transport, "history", params={"token": server.token()})
+
+
 @pytest.mark.parametrize("ask", ["sleep", "overflow"])
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("package", VERSIONS)
@@ -255,6 +280,18 @@ async def test_phoenix_js_is_kept_out_when_it_has_no_token(
     A client without token is refused, and told so.
     """
     await drive(server, package, transport, "refused", params={})
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("package", VERSIONS)
+async def test_phoenix_js_knows_who_is_present_when_others_come_and_go(
+    server: Server, package: str, transport: str
+) -> None:
+    """
+    Each client's `Presence` has what the server has, after joins, updates, a crash and leaves.
+    """
+    params = {"token": server.token()}
+    await drive(server, package, transport, "presence", params=params)
 
 
 OnUpgrade = Callable[[asyncio.StreamWriter], None]

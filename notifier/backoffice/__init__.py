@@ -2,8 +2,18 @@
 The operators' form: what customer service sends and withdraws with.
 """
 
-from .desk import Desk
-from .operators import Operator, OperatorExists, OperatorStore
-from .routes import setup
+from notifier.backoffice.desk import Desk, Online, OnlineUser
+from notifier.backoffice.operators import Operator, OperatorExists, OperatorStore
+from notifier.backoffice.routes import setup
+from notifier.backoffice.sent import SentStore
 
-__all__ = ["Desk", "Operator", "OperatorExists", "OperatorStore", "setup"]
+__all__ = [
+    "Desk",
+    "Online",
+    "OnlineUser",
+    "Operator",
+    "OperatorExists",
+    "OperatorStore",
+    "SentStore",
+    "setup",
+]

@@ -7,15 +7,19 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from typing import Final
 
-import attrs
+from attrs import define, evolve, field, frozen
 
-# Acts remembered for each log-in; at the limit the oldest is forgotten, and sending the very same
-# form in again, twenty acts later, would carry it out again.
-MAX_ACTS = 20
+MAX_ACTS: Final = 20
+"""
+Acts remembered for each log-in; at the limit the oldest is forgotten, and
+sending the very same form in again, twenty acts later, would carry it out
+again.
+"""
 
 
-@attrs.frozen
+@frozen
 class Outcome:
     """
     How an act ended, in the operator's words.
@@ -26,20 +30,20 @@ class Outcome:
     count: int
 
 
-@attrs.define
+@define
 class _Act:
     task: asyncio.Task[Outcome | None]
     shown: bool = False
     asked_again: bool = False
 
 
-@attrs.define(repr=False)
+@define(repr=False)
 class Acts:
     """
     The newest acts of one log-in, by an id made of the form's content.
     """
 
-    _by_id: OrderedDict[str, _Act] = attrs.field(factory=OrderedDict, init=False)
+    _by_id: OrderedDict[str, _Act] = field(factory=OrderedDict, init=False)
 
     async def once(
         self, act_id: str, perform: Callable[[], Coroutine[None, None, Outcome | None]]
@@ -76,7 +80,7 @@ class Acts:
             return outcome
         if act.asked_again:
             act.asked_again = False
-            return attrs.evolve(
+            return evolve(
                 outcome,
                 headline="Done already, so not done a second time.",
                 detail=f"It had {outcome.headline[0].lower()}{outcome.headline[1:]}",

@@ -6,24 +6,31 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
 
-import attrs
 from aiohttp import web
+from attrs import frozen
 
-from .acts import Outcome
-from .desk import Desk
-from .fields import FORM_MAX_BYTES, Refusal, read_fields
-from .gate import PREFIX, Gate
-from .logins import Login
-from .pages import Pages
-from .signin import SignIn
-from .typed import EVERYONE, TEXT_MAX_CHARACTERS, THROW_OUT, Typed
+from notifier.backoffice.acts import Outcome
+from notifier.backoffice.desk import Desk
+from notifier.backoffice.fields import FORM_MAX_BYTES, Refusal, read_fields
+from notifier.backoffice.gate import PREFIX, Gate
+from notifier.backoffice.logins import Login
+from notifier.backoffice.overview import Overview, count_sessions, log_failure
+from notifier.backoffice.pages import Pages
+from notifier.backoffice.signin import SignIn
+from notifier.backoffice.typed import (
+    EVERYONE,
+    REFRESH,
+    TEXT_MAX_CHARACTERS,
+    THROW_OUT,
+    WRITE_TO,
+    Typed,
+)
 
 logger = logging.getLogger(__name__)
 
 
-@attrs.frozen
+@frozen
 class Compose:
     """
     The form, shown to who is signed in.
@@ -33,6 +40,7 @@ class Compose:
     _pages: Pages
     _sign_in: SignIn
     _desk: Desk
+    _overview: Overview
 
     async def show(self, request: web.Request) -> web.Response:
         """
@@ -42,17 +50,19 @@ class Compose:
         if login is None:
             raise web.HTTPSeeOther(f"{PREFIX}/sign-in")
         outcome = login.acts.take_outcome(request.query.get("done", ""))
-        return self._page(login, login.draft, outcome=outcome)
+        return await self._page(login, login.draft, outcome=outcome)
 
     async def submit(self, request: web.Request) -> web.Response:
         """
         Do what the form asks for, once, and lead back to it by redirect.
 
+        A button in a row of who is online names its user after a colon.
         Whatever keeps it from being done, the page that says so has
         everything that was typed.
         """
         fields = await read_fields(request, FORM_MAX_BYTES)
-        typed, act = Typed.of(fields), fields.get("act", "")
+        typed = Typed.of(fields)
+        act, _, named = fields.get("act", "").partition(":")
         token = fields.get("csrf", "")
         if not self._gate.csrf_is_ours(token):
             raise Refusal(403, "The form did not come from this page, so nothing was done.")
@@ -61,57 +71,67 @@ class Compose:
             return await self._sign_in.show_instead(request, typed)
         if not self._gate.csrf_is_of(login, token):
             words = "This form was from an earlier log-in, so nothing was done. Look it over again."
-            return self._page(login, typed, 403, failure=words)
-        if errors := typed.errors(act):
-            return self._page(login, typed, 422, errors=errors)
-        return await self._do(login, typed, act, fields.get("once", ""))
+            return await self._page(login, typed, 403, failure=words)
+        asked = typed.naming(act, named)
+        if errors := asked.errors(act):
+            return await self._page(login, asked, 422, errors=errors)
+        if act in (WRITE_TO, REFRESH):
+            login.draft = asked
+            return _see_other("#text" if act == WRITE_TO else "#online")
+        return await self._do(login, typed, asked, act, fields.get("once", ""))
 
-    async def _do(self, login: Login, typed: Typed, act: str, once: str) -> web.Response:
-        act_id = typed.act_id(act, once)
-        outcome = await login.acts.once(act_id, lambda: self._perform(login, typed, act))
+    async def _do(
+        self, login: Login, typed: Typed, asked: Typed, act: str, once: str
+    ) -> web.Response:
+        act_id = asked.act_id(act, once)
+        outcome = await login.acts.once(act_id, lambda: self._perform(login, asked, act))
         if outcome is None:
             words = (
                 "The server failed while doing this, and it is not known how far it came."
                 " What you typed is still here."
             )
-            return self._page(login, typed, 500, failure=words)
-        # Kept where nobody was reached: a mistyped id is mended without writing the text again.
-        login.draft = typed.without(act) if outcome.count else typed
-        return web.Response(status=303, headers={"Location": f"{PREFIX}?done={act_id}"})
+            return await self._page(login, typed, 500, failure=words)
+        # Kept where nobody was reached: a mistyped id is mended without writing the text again;
+        # and where a row's button was pressed: that used nothing of what was typed.
+        is_used = outcome.count and asked is typed
+        login.draft = typed.without(act) if is_used else typed
+        return _see_other(f"?done={act_id}")
 
-    async def _perform(self, login: Login, typed: Typed, act: str) -> Outcome | None:
+    async def _perform(self, login: Login, asked: Typed, act: str) -> Outcome | None:
         try:
             if act == THROW_OUT:
-                outcome = await self._throw_out(typed.out.strip())
+                outcome = await self._throw_out(asked.out.strip())
             else:
-                outcome = await self._send(typed, login.operator)
+                outcome = await self._send(asked, login.operator)
         except Exception as error:
-            # Without its text, which may hold the message: a log is no place for it.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            logger.error("%s failed with %s\n%s", act, type(error).__name__, where)
+            log_failure(act, error)
             return None
         logger.info("operator %r: %s, sessions: %d", login.operator, act, outcome.count)
         return outcome
 
-    async def _send(self, typed: Typed, sender: str) -> Outcome:
-        body, user = typed.text.strip(), typed.user.strip()
-        if typed.to == EVERYONE:
+    async def _send(self, asked: Typed, sender: str) -> Outcome:
+        body = asked.text.strip()
+        user = None if asked.to == EVERYONE else asked.user.strip()
+        if user is None:
             count = await self._desk.send_to_all(body, sender)
             detail, nobody = "Sent to everyone.", "no one is connected"
         else:
             count = await self._desk.send_to_user(user, body, sender)
             detail, nobody = f"Sent to user {user}.", f"user {user} is not connected"
+        headline = f"Reached {count_sessions(count)}."
         if not count:
-            return Outcome(f"Reached nobody: {nobody}.", "The message is still in the form.", 0)
-        return Outcome(f"Reached {_sessions(count)}.", detail, count)
+            headline, detail = f"Reached nobody: {nobody}.", "The message is still in the form."
+        if not await self._overview.note(sender, user, body, count):
+            detail += " It is missing from the list of last notices: the server could not keep it."
+        return Outcome(headline, detail, count)
 
     async def _throw_out(self, user: str) -> Outcome:
         count = await self._desk.throw_out(user)
         if not count:
             return Outcome(f"Ended no session: user {user} is not connected.", "", 0)
-        return Outcome(f"Ended {_sessions(count)}.", f"User {user} was thrown out.", count)
+        return Outcome(f"Ended {count_sessions(count)}.", f"User {user} was thrown out.", count)
 
-    def _page(
+    async def _page(
         self,
         login: Login,
         typed: Typed,
@@ -132,8 +152,9 @@ class Compose:
             failure=failure,
             errors=errors or {},
             outcome=outcome,
+            view=await self._overview.look(),
         )
 
 
-def _sessions(count: int) -> str:
-    return f"{count:,} session{'' if count == 1 else 's'}"
+def _see_other(where: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": f"{PREFIX}{where}"})

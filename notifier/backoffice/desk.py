@@ -6,14 +6,41 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from attrs import frozen
+
+
+@frozen
+class OnlineUser:
+    """
+    A user who is connected; `age_s` is that of the oldest session of theirs.
+    """
+
+    id: str
+    sessions: int
+    transports: tuple[str, ...]
+    age_s: float
+
+
+@frozen
+class Online:
+    """
+    Who is online: some users, the newest first, and how many there are of all.
+    """
+
+    users: tuple[OnlineUser, ...]
+    user_count: int
+    session_count: int
+    sessions_without_user: int
+    """Among `session_count`: connected by a socket class that names no user."""
+
 
 class Desk(Protocol):
     """
     Carries out what an operator asks for.
 
-    Each method answers with the number of sessions concerned, 0 when nobody
-    is there, and is called at most once for each form that was sent in.
-    Whatever it raises is told to the operator as a failure of the server.
+    Each act answers with the number of sessions concerned, 0 when nobody is
+    there, and is called at most once for each form that was sent in; `online`
+    is called for each page. What they raise is told as the server's failure.
     """
 
     async def send_to_all(self, body: str, sender: str) -> int:
@@ -31,5 +58,11 @@ class Desk(Protocol):
     async def throw_out(self, user_id: str) -> int:
         """
         End the sessions of one user.
+        """
+        ...
+
+    async def online(self, limit: int) -> Online:
+        """
+        Tell who is online, `limit` users at most.
         """
         ...

@@ -4,19 +4,23 @@ Reading a form's fields out of a request that one of our own pages sent.
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-# The longest text in the widest encoding is 48 kB, and this leaves room to be told that one is too
-# long; beyond it the form is refused unread, and the browser still has what was typed.
-FORM_MAX_BYTES = 256 * 1024
+FORM_MAX_BYTES: Final = 256 * 1024
+"""
+The longest text in the widest encoding is 48 kB, and this leaves room to be
+told that one is too long; beyond it the form is refused unread, and the
+browser still has what was typed.
+"""
 
-# Signing in carries a sealed draft, up to three times the size of the form it was made from.
-SIGN_IN_MAX_BYTES = 1024 * 1024
+SIGN_IN_MAX_BYTES: Final = 1024 * 1024
+"""Signing in carries a sealed draft, up to three times the size of the form it was made from."""
 
-# The forms have at most seven; a body with more is refused.
-MAX_FIELDS = 20
+MAX_FIELDS: Final = 20
+"""The forms have at most seven; a body with more is refused."""
 
 
 class Refusal(Exception):

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from typing import Final
 
-import attrs
 from aiohttp import web
+from attrs import asdict, frozen
 
-from .logins import Login, Logins
-from .seals import DRAFT, LOGIN, LOGIN_CSRF, VISITOR, VISITOR_CSRF, Seals
-from .typed import Typed
+from notifier.backoffice.logins import Login, Logins
+from notifier.backoffice.seals import DRAFT, LOGIN, LOGIN_CSRF, VISITOR, VISITOR_CSRF, Seals
+from notifier.backoffice.typed import Typed
 
-PREFIX = "/backoffice"
-LOGIN_COOKIE = "notifier_backoffice"
-VISITOR_COOKIE = "notifier_backoffice_visitor"
+PREFIX: Final = "/backoffice"
+LOGIN_COOKIE: Final = "notifier_backoffice"
+VISITOR_COOKIE: Final = "notifier_backoffice_visitor"
 
 
-@attrs.frozen
+@frozen
 class Gate:
     """
     Finds, opens and ends log-ins by what a request carries.
@@ -113,7 +114,7 @@ class Gate:
         """
         Pack what was typed, to travel through the sign-in form.
         """
-        return self._seals.seal(DRAFT, attrs.asdict(typed))
+        return self._seals.seal(DRAFT, asdict(typed))
 
     def open_draft(self, sealed: str) -> Typed | None:
         """

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from typing import Final
 
-import attrs
+from attrs import define, field
 
-from .acts import Acts
-from .typed import Typed
+from notifier.backoffice.acts import Acts
+from notifier.backoffice.typed import Typed
 
-# A working day: a log-in that was forgotten on a shared computer ends with it.
-LOGIN_MAX_AGE_S = 8 * 3_600.0
+LOGIN_MAX_AGE_S: Final = 8 * 3_600.0
+"""A working day: a log-in that was forgotten on a shared computer ends with it."""
 
-# A log-in that nobody used for so long ends.
-LOGIN_IDLE_S = 3_600.0
+LOGIN_IDLE_S: Final = 3_600.0
+"""A log-in that nobody used for so long ends."""
 
-# Log-ins at once; at the limit the one that was not used for the longest time ends.
-MAX_LOGINS = 1_000
+MAX_LOGINS: Final = 1_000
+"""Log-ins at once; at the limit the one that was not used for the longest time ends."""
 
 
-@attrs.define(repr=False)
+@define(repr=False)
 class Login:
     """
     One operator signed in with one browser.
@@ -35,9 +36,9 @@ class Login:
     operator: str
     opened_at: float
     used_at: float
-    draft: Typed = attrs.field(factory=Typed)
+    draft: Typed = field(factory=Typed)
     """What was typed and not sent: the form shows it until it is."""
-    acts: Acts = attrs.field(factory=Acts)
+    acts: Acts = field(factory=Acts)
 
     def is_over(self, now: float) -> bool:
         """
@@ -50,13 +51,13 @@ class Login:
         return f"<Login operator={self.operator!r}>"
 
 
-@attrs.define(repr=False)
+@define(repr=False)
 class Logins:
     """
     All log-ins by id, the least recently used first.
     """
 
-    _by_id: OrderedDict[str, Login] = attrs.field(factory=OrderedDict, init=False)
+    _by_id: OrderedDict[str, Login] = field(factory=OrderedDict, init=False)
 
     def open(self, operator: str, now: float) -> Login:
         """

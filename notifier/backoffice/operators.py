@@ -7,28 +7,31 @@ calls it through `asyncio.to_thread`: a hash is made slow on purpose.
 
 from __future__ import annotations
 
-import os
 import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import URL, Engine, create_engine, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import NullPool
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-# Sign-in is slowed down and the hash is slow, so that length is what counts
-# (NIST SP 800-63B asks for eight); a shorter password is refused.
-PASSWORD_MIN_CHARACTERS = 10
+from notifier.backoffice.database import Base, open_database
 
-# Room for any passphrase; a longer one is refused when it is set.
-PASSWORD_MAX_CHARACTERS = 1_000
+PASSWORD_MIN_CHARACTERS: Final = 10
+"""
+Sign-in is slowed down and the hash is slow, so that length is what counts
+(NIST SP 800-63B asks for eight); a shorter password is refused.
+"""
 
-# A name is shown beside each notice; a longer one is refused.
-NAME_MAX_CHARACTERS = 100
+PASSWORD_MAX_CHARACTERS: Final = 1_000
+"""Room for any passphrase; a longer one is refused when it is set."""
+
+NAME_MAX_CHARACTERS: Final = 100
+"""A name is shown beside each notice; a longer one is refused."""
 
 
 class OperatorExists(ValueError):
@@ -42,12 +45,6 @@ class OperatorExists(ValueError):
 
     def __str__(self) -> str:
         return f"an operator named {self.name!r} exists already"
-
-
-class Base(DeclarativeBase):
-    """
-    The tables of the back office.
-    """
 
 
 class Operator(Base):
@@ -77,7 +74,7 @@ class OperatorStore:
         hasher: PasswordHasher | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._engine = _open(path)
+        self._engine = open_database(path)
         self._hasher = hasher or PasswordHasher()
         self._clock = clock
         # Stands in for the hash of a name that nobody has, so that both take the same time.
@@ -137,16 +134,6 @@ class OperatorStore:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
-
-
-def _open(path: Path) -> Engine:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Made by hand because SQLite would leave the hashes readable for everyone.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    # A connection a call: rarely used, from changing threads, and nothing is left to close.
-    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
-    Base.metadata.create_all(engine)
-    return engine
 
 
 def _normal(name: str) -> str:

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import hashlib
 from importlib import resources
+from typing import Final
 
-import attrs
 from aiohttp import web
+from attrs import field, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from .gate import PREFIX
+from notifier.backoffice.gate import PREFIX
 
 # A page loads its style sheet and sends its forms to this server, and that is all it can do.
-CONTENT_SECURITY_POLICY = "; ".join(
+CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
@@ -24,7 +25,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-HEADERS = {
+HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
@@ -49,15 +50,15 @@ def _style() -> bytes:
     return resources.files("notifier.backoffice").joinpath("static/style.css").read_bytes()
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Pages:
     """
     The templates and the style sheet, read once.
     """
 
-    _templates: Environment = attrs.field(factory=_environment)
-    _style: bytes = attrs.field(factory=_style)
-    _style_url: str = attrs.field(init=False)
+    _templates: Environment = field(factory=_environment)
+    _style: bytes = field(factory=_style)
+    _style_url: str = field(init=False)
 
     @_style_url.default
     def _name_style(self) -> str:

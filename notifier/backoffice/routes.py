@@ -4,20 +4,23 @@ Where the back office is mounted.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from itsdangerous import URLSafeTimedSerializer
 
-from .compose import Compose
-from .desk import Desk
-from .fields import Refusal
-from .gate import PREFIX, Gate
-from .logins import Logins
-from .operators import OperatorStore
-from .pages import Pages, add_headers
-from .seals import Seals
-from .signin import SignIn
+from notifier.backoffice.compose import Compose
+from notifier.backoffice.desk import Desk
+from notifier.backoffice.fields import Refusal
+from notifier.backoffice.gate import PREFIX, Gate
+from notifier.backoffice.logins import Logins
+from notifier.backoffice.operators import OperatorStore
+from notifier.backoffice.overview import Overview
+from notifier.backoffice.pages import Pages, add_headers
+from notifier.backoffice.seals import Seals
+from notifier.backoffice.sent import SentStore
+from notifier.backoffice.signin import SignIn
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,9 +34,11 @@ def setup(
     *,
     desk: Desk,
     operators: OperatorStore,
+    sent: SentStore,
     signer: URLSafeTimedSerializer,
     clock: Callable[[], float],
     is_https: Callable[[web.Request], bool] = _came_by_https,
+    wall_clock: Callable[[], float] = time.time,
 ) -> None:
     """
     Mount the back office below /backoffice; call it before the app starts.
@@ -46,11 +51,13 @@ def setup(
         clock: seconds; log-ins and the throttle live by it.
         is_https: whether a request came by https, so that its cookies must
             too. Behind a proxy that does TLS, say so here.
+        wall_clock: seconds since 1970, by which the page says how long ago
+            something was.
     """
     pages = Pages()
     gate = Gate(Logins(), Seals(signer), clock, is_https)
     sign_in = SignIn(gate, pages, operators)
-    compose = Compose(gate, pages, sign_in, desk)
+    compose = Compose(gate, pages, sign_in, desk, Overview(desk, sent, wall_clock))
 
     def refusing(handler: Handler) -> Handler:
         return _with_refusals(handler, pages)

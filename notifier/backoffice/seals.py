@@ -5,19 +5,20 @@ Signed values that leave the server and come back: cookies, CSRF tokens, drafts.
 from __future__ import annotations
 
 import hmac
+from typing import Final
 
-import attrs
+from attrs import frozen
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 # What a sealed value is for; one sealed for one purpose opens for no other.
-LOGIN = "login"
-VISITOR = "visitor"
-LOGIN_CSRF = "login csrf"
-VISITOR_CSRF = "visitor csrf"
-DRAFT = "draft"
+LOGIN: Final = "login"
+VISITOR: Final = "visitor"
+LOGIN_CSRF: Final = "login csrf"
+VISITOR_CSRF: Final = "visitor csrf"
+DRAFT: Final = "draft"
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class Seals:
     """
     Seals values with the server's keys; only what it sealed opens again.

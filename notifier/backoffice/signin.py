@@ -7,27 +7,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from typing import Final
 
-import attrs
 from aiohttp import web
+from attrs import define, field, frozen
 
-from .fields import SIGN_IN_MAX_BYTES, Refusal, read_fields
-from .gate import LOGIN_COOKIE, PREFIX, Gate
-from .operators import NAME_MAX_CHARACTERS, Operator, OperatorStore
-from .pages import Pages
-from .throttle import Throttle
-from .typed import Typed
+from notifier.backoffice.fields import SIGN_IN_MAX_BYTES, Refusal, read_fields
+from notifier.backoffice.gate import LOGIN_COOKIE, PREFIX, Gate
+from notifier.backoffice.operators import NAME_MAX_CHARACTERS, Operator, OperatorStore
+from notifier.backoffice.pages import Pages
+from notifier.backoffice.throttle import Throttle
+from notifier.backoffice.typed import Typed
 
-# Passwords checked at once: each takes a core and 64 MiB for some 50 ms.
-MAX_CHECKS = 2
+MAX_CHECKS: Final = 2
+"""Passwords checked at once: each takes a core and 64 MiB for some 50 ms."""
 
-# Sign-ins waiting for their check, about a second's worth; at the limit they are told to try again.
-MAX_WAITING = 40
+MAX_WAITING: Final = 40
+"""
+Sign-ins waiting for their check, about a second's worth; at the limit they are
+told to try again.
+"""
 
 logger = logging.getLogger(__name__)
 
 
-@attrs.frozen(repr=False)
+@frozen(repr=False)
 class _Asked:
     name: str = ""
     password: str = ""
@@ -42,7 +46,7 @@ class _Asked:
         return errors
 
 
-@attrs.define(repr=False)
+@define(repr=False)
 class SignIn:
     """
     The sign-in page, and what leads to it and away from it.
@@ -51,8 +55,8 @@ class SignIn:
     _gate: Gate
     _pages: Pages
     _operators: OperatorStore
-    _throttle: Throttle = attrs.field(factory=Throttle)
-    _checks: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(MAX_CHECKS))
+    _throttle: Throttle = field(factory=Throttle)
+    _checks: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(MAX_CHECKS))
     _waiting: int = 0
 
     async def show(self, request: web.Request) -> web.Response:

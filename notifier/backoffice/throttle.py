@@ -5,40 +5,50 @@ The brake on guessing passwords: each name has to wait longer and longer.
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Final
 
-import attrs
+from attrs import define, field, frozen
 
-# A person who mistypes is not made to wait: the fifth attempt is the first with a wait after it.
-FREE_ATTEMPTS = 5
+FREE_ATTEMPTS: Final = 5
+"""
+A person who mistypes is not made to wait: the fifth attempt is the first with
+a wait after it.
+"""
 
-# The first wait; each further attempt doubles it.
-FIRST_WAIT_S = 2.0
+FIRST_WAIT_S: Final = 2.0
+"""The first wait; each further attempt doubles it."""
 
-# The longest wait: about a hundred guesses a day, and a locked-out operator is back after a coffee.
-MAX_WAIT_S = 900.0
+MAX_WAIT_S: Final = 900.0
+"""
+The longest wait: about a hundred guesses a day, and a locked-out operator is
+back after a coffee.
+"""
 
-# A name that was left alone for so long starts anew.
-FORGET_AFTER_S = 3_600.0
+FORGET_AFTER_S: Final = 3_600.0
+"""A name that was left alone for so long starts anew."""
 
-# Names remembered at once (about 2 MB); at the limit the one left alone the longest is forgotten.
-# To push a name out takes as many password hashes, which is minutes of the server's time.
-MAX_NAMES = 10_000
+MAX_NAMES: Final = 10_000
+"""
+Names remembered at once (about 2 MB); at the limit the one left alone the
+longest is forgotten. To push a name out takes as many password hashes, which
+is minutes of the server's time.
+"""
 
 
-@attrs.frozen
+@frozen
 class _Attempts:
     count: int
     last_at: float
     blocked_until: float
 
 
-@attrs.define(repr=False)
+@define(repr=False)
 class Throttle:
     """
     Who tried to sign in how often, by name, whether the name exists or not.
     """
 
-    _by_name: OrderedDict[str, _Attempts] = attrs.field(factory=OrderedDict, init=False)
+    _by_name: OrderedDict[str, _Attempts] = field(factory=OrderedDict, init=False)
 
     def attempt(self, name: str, now: float) -> float:
         """

@@ -22,11 +22,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from attrs import frozen
 
 from notifier.channels.replies import Error, Ok, Result
+from notifier.channels.roster import Meta, Presences
 from notifier.engine import Receipt, Retention
 from notifier.protocol import Payload, Ref
 
 if TYPE_CHECKING:
     from notifier.channels.channel_server import ChannelServer
+    from notifier.channels.presence import Presence
     from notifier.channels.socket import Socket
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -138,6 +140,44 @@ class Channel:
         body = {} if payload is None else payload
         return await self._server.broadcast(event, body, from_self=True)
 
+    async def track(self, key: str, meta: Meta) -> None:
+        """
+        Make this client present on the topic, until the channel ends.
+
+        `key` names who it is, a user's id for instance; channels that track
+        the same key are metas of one presence. `meta` is an object of your own.
+        Everyone on the topic gets a `presence_diff`; where one has just gone
+        out it is merged into the next. Raises TypeError or ValueError for what
+        cannot be tracked. For a channel that has ended it does nothing.
+        """
+        await self._presence.track(self._server, key, meta)
+
+    async def update(self, key: str, meta: Meta | Callable[[Meta], Meta]) -> None:
+        """
+        Give what this channel tracks a new meta, or a function of the old one:
+
+            await self.update(user_id, lambda meta: {**meta, "status": "away"})
+
+        Raises ValueError for a key that this channel does not track.
+        """
+        await self._presence.update(self._server, key, meta)
+
+    async def untrack(self, key: str) -> None:
+        """
+        Track a key no longer. Idempotent; the end of the channel does it by itself.
+        """
+        await self._presence.untrack(self._server, key)
+
+    async def presences(self) -> Presences:
+        """
+        List who is present on the topic: `{key: {"metas": [{"phx_ref": …, …}]}}`.
+
+        Push it as `presence_state`, once the client is tracked:
+
+            await self.push("presence_state", await self.presences())
+        """
+        return await self._presence.list(self.topic)
+
     def socket_ref(self) -> SocketRef:
         """
         Name the message being handled, to `reply` to it later.
@@ -166,6 +206,12 @@ class Channel:
         End this channel once the current handler is through and its reply sent.
         """
         self._server.stop_soon()
+
+    # --- within
+
+    @property
+    def _presence(self) -> Presence:
+        return self._server.owner.endpoint.presence
 
 
 def _mark(attribute: str, events: tuple[str, ...]) -> Callable[[Handler], Handler]:

@@ -5,6 +5,7 @@ The rules of this file:
 
 - A channel has a task only while something waits in its queue.
 - A broadcast that the channel does not intercept goes straight to the mailbox.
+- On a topic with a log, what has to wait is read from there: see `replay.py`.
 - The end has one path, `_finish`, and one reason; only the first counts.
 - What is still queued when a channel ends goes back to the session, which
   answers it as it answers messages without a channel.
@@ -22,7 +23,9 @@ from attrs import define, field, frozen
 
 from notifier.channels.author import call
 from notifier.channels.channel import Channel, SocketRef
+from notifier.channels.follower import HistoryLost
 from notifier.channels.pubsub import Encodings, PubSub
+from notifier.channels.replay import Replay
 from notifier.channels.replies import Error, Ok, check_result
 from notifier.engine import Publication, Receipt
 from notifier.errors import describe
@@ -79,7 +82,9 @@ class ChannelServer:
     _put: Callable[[Frame], None] = field(init=False)
     _serializer: Serializer = field(init=False)
     _intercepts: Mapping[str, str] = field(init=False)
-    _is_live: bool = field(init=False, default=False)
+    _replay: Replay | None = field(init=False)
+    _is_live: bool = field(init=False, default=False)  # the join is answered
+    _is_past_seam: bool = field(init=False, default=False)  # what is live is what comes next
     _asked_to_end: End | None = field(init=False, default=None)
     _has_joined: bool = field(init=False, default=False)
     _queue: list[_Item] = field(init=False, factory=list)  # short, and 600 bytes less than a deque
@@ -93,6 +98,7 @@ class ChannelServer:
         session = self.owner.session
         self._put, self._serializer = session.mailbox.put, session.serializer
         self._intercepts = self.channel.handlers_out
+        self._replay = None if type(self.channel).history is None else Replay(self)
 
     def __repr__(self) -> str:
         return f"<ChannelServer {self._name} {len(self._queue)} queued, end={self.end}>"
@@ -104,9 +110,10 @@ class ChannelServer:
         Join, once `replaced` has ended.
         """
         lets_everyone_in = type(self.channel).join is Channel.join
-        if lets_everyone_in and replaced is None and self._pubsub.is_live(self.seat.topic):
+        has_nothing_to_await = lets_everyone_in and replaced is None and self._replay is None
+        if has_nothing_to_await and self._pubsub.is_live(self.seat.topic):
             self._pubsub.subscribe(self.seat.topic, self)
-            self._accept(None)  # at once: there is nothing to await
+            self._accept(None)
         else:
             if replaced is not None:
                 self._elder = replaced if replaced._has_joined else replaced._elder
@@ -129,7 +136,11 @@ class ChannelServer:
         """
         if self.end is not None:
             return 0
-        if self._is_live and publication.event not in self._intercepts:
+        hold = not self._is_live or publication.event in self._intercepts
+        is_logged = publication.id is not None and self._replay is not None
+        if is_logged and (hold or not self._is_past_seam):
+            self._follow(publication, encodings, hold)
+        elif not hold:
             self._put(encodings.frame(self._serializer))
         elif self._is_full():
             self.owner.session.close(SLOW_CONSUMER)
@@ -137,6 +148,30 @@ class ChannelServer:
         else:
             self._enqueue(publication)
         return 1
+
+    def intercepts(self, publication: Publication) -> bool:
+        """
+        Whether the author's `handle_out` stands between a publication and the client.
+        """
+        return publication.event in self._intercepts
+
+    def _follow(self, publication: Publication, encodings: Encodings, hold: bool) -> None:
+        """
+        Ask the follower about a publication; past the seam it need not be asked.
+        """
+        assert self._replay is not None
+        self._is_past_seam = self._replay.follower.hear(publication, hold=hold)
+        if self._is_past_seam:
+            self._put(encodings.frame(self._serializer))
+        else:
+            self.wake()
+
+    def wake(self) -> None:
+        """
+        Go on with the replay, if that can be and is not under way.
+        """
+        if self.end is None and self._replay is not None and self._replay.is_due:
+            self._ensure_task()
 
     def send(self, message: Any) -> None:
         """
@@ -230,13 +265,21 @@ class ChannelServer:
     async def _run(self) -> None:
         self._is_running = True
         try:
-            while self._queue and self.end is None:
-                await self._handle(self._queue.pop(0))
+            while self.end is None:
+                if self._queue:
+                    await self._handle(self._queue.pop(0))
+                elif self._replay is not None and self._replay.is_due:
+                    await self._replay.step()
+                else:
+                    break
         except asyncio.CancelledError:
             self.end = self._asked_to_end or End.CLOSED
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
+        except HistoryLost as lost:
+            self.end = End.CRASHED
+            logger.warning("channel %s ends, its client is to join anew: %s", self._name, lost)
         except Exception:
             self.end = End.CRASHED
             logger.exception("channel %s crashed", self._name)
@@ -262,7 +305,7 @@ class ChannelServer:
             case Message():
                 await self._handle_in(item)
             case Publication():
-                await self._handle_out(item)
+                await self.handle_out(item)
             case _Info():
                 await call(f"{self._name}.handle_info", self.channel.handle_info, item.message)
             case _Start():
@@ -275,6 +318,8 @@ class ChannelServer:
                 await old.ended()
         try:
             result = check_result(await call(where, self.channel.join, start.payload), where)
+            if self._replay is not None and not isinstance(result, Error):
+                result = self._replay.read_join(start.payload) or result
             if isinstance(result, Error):
                 session.refuse(self.seat, result.response)
                 self.end = End.REFUSED
@@ -283,6 +328,8 @@ class ChannelServer:
                 work = self._pubsub.subscribe(self.seat.topic, self)
                 if work is not None:
                     await work
+                if self._replay is not None:
+                    result = await self._replay.begin(result)
                 self._accept(result)
         except Exception:
             logger.exception("channel %s crashed in join", self._name)
@@ -325,7 +372,10 @@ class ChannelServer:
         if result is not None:
             self._answer(message.ref, result)
 
-    async def _handle_out(self, publication: Publication) -> None:
+    async def handle_out(self, publication: Publication) -> None:
+        """
+        Hand a publication to the author's handler for its event.
+        """
         name = self._intercepts[publication.event]
         where = f"{self._name}.{name}"
         result = await call(where, getattr(self.channel, name), publication.payload)
@@ -345,8 +395,9 @@ class ChannelServer:
     def _finish(self, end: End) -> None:
         if end is not End.REPLACED:
             self.owner.session.vacate(self.seat, crashed=end is End.CRASHED)
+        self.owner.endpoint.presence.left(self)
         self.owner.channel_ended(self)
-        self._elder = None
+        self._elder = self._replay = None
         self.channel = Channel()  # the author's holds on to us: both are free to go now
         left_over = [item for item in self._queue if isinstance(item, Message)]
         self._queue.clear()

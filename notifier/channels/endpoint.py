@@ -10,13 +10,16 @@ import os
 import time
 from base64 import urlsafe_b64encode
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from notifier.channels.author import call
+from notifier.channels.presence import Presence
 from notifier.channels.pubsub import PubSub, Subscriber
+from notifier.channels.replay import Turns
 from notifier.channels.replies import Error, check_result
 from notifier.channels.socket import ConnectInfo, Socket
 from notifier.channels.socket_server import SocketServer
@@ -59,6 +62,17 @@ MAX_COUNTED_REASONS: Final = 100
 """Reasons that refusals are counted by; an author may make one up for each connect."""
 
 
+@frozen
+class SessionInfo:
+    """
+    What `Endpoint.sessions` tells of a session.
+    """
+
+    id: str | None
+    transport: str
+    age_s: float
+
+
 @define(eq=False, repr=False)
 class Endpoint:
     """
@@ -74,6 +88,8 @@ class Endpoint:
     now: Callable[[], float] = field(default=time.monotonic)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
+    turns: Turns = field(init=False, factory=Turns)
+    presence: Presence = field(init=False)
     refused: Counter[str] = field(init=False, factory=Counter)
     _sessions: dict[str, SocketServer] = field(init=False, factory=dict)
     _per_id: Counter[str] = field(init=False, factory=Counter)
@@ -86,6 +102,7 @@ class Endpoint:
 
     def __attrs_post_init__(self) -> None:
         self.pubsub = PubSub(self.engine)
+        self.presence = Presence(self)
 
     def __repr__(self) -> str:
         return f"<Endpoint {len(self._sessions)} sessions>"
@@ -125,6 +142,20 @@ class Endpoint:
         if transport is None:
             return len(self._sessions)
         return sum(server.carrier == transport for server in self._sessions.values())
+
+    def count_by_id(self) -> Mapping[str, int]:
+        """
+        Tell how many sessions live here by `Socket.id`, without those that have none.
+        """
+        return MappingProxyType(self._per_id)
+
+    def sessions(self) -> Iterator[SessionInfo]:
+        """
+        Look at the sessions that live here, newest first; do not await meanwhile.
+        """
+        now = self.now()
+        for server in reversed(self._sessions.values()):
+            yield SessionInfo(server.id, server.transport, now - server.opened_at)
 
     # --- sessions
 

@@ -50,11 +50,13 @@ class SocketServer:
     token: str = field(repr=False)
     key: str = field(init=False)
     id: str | None = field(init=False)
+    opened_at: float = field(init=False)
     _channels: dict[Seat, ChannelServer] = field(init=False, factory=dict)
     _joins: int = field(init=False, default=0)
 
     def __attrs_post_init__(self) -> None:
         self.key, self.id = self.session.id, self.socket.id
+        self.opened_at = self.endpoint.now()
         self.session.mailbox.on_close = self._session_ended
 
     def __repr__(self) -> str:

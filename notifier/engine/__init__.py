@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
 from notifier.engine.memory import MemoryEngine
+from notifier.engine.sqlite import SqliteEngine
 
 __all__ = [
     "Engine",
@@ -15,4 +16,5 @@ __all__ = [
     "Receipt",
     "Receiver",
     "Retention",
+    "SqliteEngine",
 ]

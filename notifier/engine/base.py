@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from attrs import field, frozen
+from attrs import Attribute, evolve, field, frozen
 
 from notifier.errors import describe
 from notifier.protocol import Payload
+
+_FOREVER: Final = 2**53
+"""Counts and milliseconds are stored as 64 bits; beyond this it is all the same."""
 
 
 @frozen
@@ -22,10 +26,39 @@ class Retention:
     """
     How much of a topic's log is kept: the newest `max_count` messages that are
     no older than `max_age_s` seconds.
+
+    The age counts from the time in a message's id, to the millisecond: that
+    never runs back, so that a log always loses its oldest.
     """
 
-    max_count: int = 1_000
-    max_age_s: float = 86_400.0
+    max_count: int = field(default=1_000)
+    max_age_s: float = field(default=86_400.0)
+
+    @max_count.validator
+    @max_age_s.validator
+    def _check(self, attribute: Attribute[float], value: float) -> None:
+        if not value >= 0:
+            raise ValueError(f"{attribute.name}: expected 0 or more, got {value}")
+
+    @property
+    def count(self) -> int:
+        """
+        The count as a whole number of 64 bits.
+        """
+        return int(min(self.max_count, _FOREVER))
+
+    @property
+    def age_ms(self) -> int:
+        """
+        The age as a whole number of 64 bits, in milliseconds.
+        """
+        return int(min(self.max_age_s * 1000, _FOREVER))
+
+    def oldest(self, now: float) -> str:
+        """
+        Tell what the ids begin with that are just young enough at `now`: less is too old.
+        """
+        return f"{max(0, int(now * 1000) - self.age_ms):012x}"
 
 
 @frozen
@@ -42,6 +75,12 @@ class Publication:
     payload: Payload = field(repr=describe)
     id: str | None = None
     sender: str | None = None
+
+    def with_id(self, id: str) -> Publication:
+        """
+        Make the publication as a log keeps it, its payload being an object.
+        """
+        return evolve(self, id=id, payload={**self.payload, "id": id})
 
 
 @frozen
@@ -88,7 +127,14 @@ class Engine(ABC):
 
         With `retention` the topic is logged: the publication gets an id, which
         also becomes the key `id` of its payload. Only object payloads are
-        logged. It is delivered after it is stored.
+        logged. It is delivered after it is stored, and only then does this
+        return; what is not logged is delivered at once. The order of ids, of
+        the log and of delivery is that of the calls; a caller that is cancelled
+        may have published all the same.
+
+        Each publication trims its topic's log to the count and the age of the
+        retention that it brings. Raises EngineError where it could not be
+        stored: then nobody gets it, and its id is never used.
         """
 
     @abstractmethod
@@ -109,6 +155,10 @@ class Engine(ABC):
     async def read(self, topic: str, since: str, limit: int) -> Page:
         """
         Read up to `limit` publications of a log that come after the id `since`.
+
+        Holds all that was published before the call, with its sender, and
+        nothing over the age of the topic's last retention, also where nobody
+        has published since. What is over age is freed in time, not at once.
         """
 
     @abstractmethod
@@ -119,6 +169,8 @@ class Engine(ABC):
 
     async def close(self) -> None:
         """
-        Let go of connections and files. Idempotent.
+        Finish what was begun, let go of connections and files. Idempotent.
+
+        Whoever publishes or reads afterwards may get an EngineError.
         """
         return

@@ -44,3 +44,10 @@ class IdMaker:
             now, sequence = now + 1, 0
         self.last = f"{now:012x}-{sequence:05x}"
         return self.last
+
+
+def milliseconds(id: str) -> int:
+    """
+    Tell when an id was made, in milliseconds since the epoch.
+    """
+    return int(id.partition("-")[0], 16)

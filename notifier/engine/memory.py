@@ -7,41 +7,41 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
 from notifier.engine.ids import IdMaker
+from notifier.engine.receivers import Receivers
 
 
 @define(eq=False)
 class _Log:
     """
-    One topic's kept messages.
+    One topic's kept messages, and the retention that came with the last.
 
     `floor` is the last id trimmed, or the engine's first: nothing of a topic
     is older than its engine.
     """
 
     floor: str
+    retention: Retention = field(factory=Retention)
     ids: list[str] = field(factory=list)
     publications: list[Publication] = field(factory=list)
-    stored_at: list[float] = field(factory=list)
 
     @property
     def head(self) -> str:
         return self.ids[-1] if self.ids else self.floor
 
-    def append(self, publication: Publication, id: str, now: float) -> None:
+    def append(self, publication: Publication, id: str) -> None:
         self.ids.append(id)
         self.publications.append(publication)
-        self.stored_at.append(now)
 
-    def trim(self, retention: Retention, now: float) -> None:
-        expired = bisect_left(self.stored_at, now - retention.max_age_s)
-        count = max(expired, len(self.ids) - retention.max_count)
+    def trim(self, now: float) -> None:
+        expired = bisect_left(self.ids, self.retention.oldest(now))
+        count = max(expired, len(self.ids) - self.retention.count)
         if count > 0:
             self.floor = self.ids[count - 1]
-            del self.ids[:count], self.publications[:count], self.stored_at[:count]
+            del self.ids[:count], self.publications[:count]
 
 
 @define(eq=False, repr=False)
@@ -55,7 +55,7 @@ class MemoryEngine(Engine):
     clock: Callable[[], float]
     _ids: IdMaker = field(init=False)
     _created: str = field(init=False)
-    _receivers: dict[str, list[Receiver]] = field(init=False, factory=dict)
+    _receivers: Receivers = field(init=False, factory=Receivers)
     _logs: dict[str, _Log] = field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -73,31 +73,26 @@ class MemoryEngine(Engine):
         """
         if retention is not None and isinstance(publication.payload, Mapping):
             publication = self._store(publication, retention)
-        receivers = self._receivers.get(publication.topic, ())
-        reached = sum(receiver(publication) for receiver in tuple(receivers))
-        return Receipt(publication.id, reached)
+        return Receipt(publication.id, self._receivers.hand_out(publication))
 
     async def subscribe(self, topic: str, receiver: Receiver) -> None:
         """
         Call `receiver` for every publication on `topic` from now on.
         """
-        self._receivers.setdefault(topic, []).append(receiver)
+        self._receivers.add(topic, receiver)
 
     async def unsubscribe(self, topic: str, receiver: Receiver) -> None:
         """
         End a subscription. Idempotent.
         """
-        receivers = self._receivers.get(topic, [])
-        if receiver in receivers:
-            receivers.remove(receiver)
-            if not receivers:
-                del self._receivers[topic]
+        self._receivers.remove(topic, receiver)
 
     async def read(self, topic: str, since: str, limit: int) -> Page:
         """
         Read up to `limit` publications that come after the id `since`.
         """
         log = self._log(topic)
+        log.trim(self.clock())
         recovered = log.floor <= since <= log.head
         start = bisect_right(log.ids, since)
         return Page(log.publications[start : start + limit], recovered, log.head)
@@ -114,7 +109,15 @@ class MemoryEngine(Engine):
     def _store(self, publication: Publication, retention: Retention) -> Publication:
         log = self._logs.setdefault(publication.topic, self._log(publication.topic))
         id, now = self._ids.make(), self.clock()
-        stored = evolve(publication, id=id, payload={**publication.payload, "id": id})
-        log.append(stored, id, now)
-        log.trim(retention, now)
+        stored = publication.with_id(id)
+        log.append(stored, id)
+        log.retention = retention
+        log.trim(now)
+        self._trim_next(now)
         return stored
+
+    def _trim_next(self, now: float) -> None:
+        # One of all the logs with each publication, in turns: those that nobody uses are freed too.
+        topic = next(iter(self._logs))
+        log = self._logs[topic] = self._logs.pop(topic)
+        log.trim(now)

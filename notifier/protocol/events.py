@@ -17,6 +17,9 @@ HEARTBEAT: Final = "heartbeat"
 DISCONNECT: Final = "disconnect"
 """Broadcast on a socket's id, it ends every session with that id."""
 
+PRESENCE_DIFF: Final = "presence_diff"
+"""Who has come to a topic and who has gone; its counterpart is the author's to push."""
+
 PHOENIX_TOPIC: Final = "phoenix"
 """The topic of heartbeats; no channel is ever joined on it."""
 

@@ -34,6 +34,9 @@ class Limits:
     max_channel_messages: int = _limit(
         1_000, "messages waiting for one channel; a further one gets an error reply"
     )
+    max_channel_presences: int = _limit(
+        100, "metas that one channel tracks; to track a further one raises ValueError"
+    )
     max_mailbox_messages: int = _limit(
         2_000, "messages waiting for one client; over it the session ends as slow_consumer"
     )
@@ -62,6 +65,11 @@ class Limits:
     )
     ping_interval_ms: int = _limit(
         20_000, "milliseconds between the server's pings on a WebSocket, 0 for none", least=0
+    )
+    presence_window_ms: int = _limit(
+        50,
+        "milliseconds after a presence_diff in which changes wait, to go out as one diff; "
+        "noticed up to 100 ms late",
     )
     channel_stop_timeout_ms: int = _limit(
         5_000, "milliseconds a leaving channel may finish its work before it is cancelled"

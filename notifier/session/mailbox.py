@@ -89,6 +89,7 @@ class Mailbox:
     _takeovers: tuple[float, ...] = field(init=False, default=())
     _requests: int = field(init=False, default=0)
     _quiet_since: float = field(init=False, default=0.0)
+    _when_freed: tuple[Callable[[], None], ...] = field(init=False, default=())
 
     def __attrs_post_init__(self) -> None:
         self.window_s = self.limits.window_ms / 1000
@@ -140,6 +141,42 @@ class Mailbox:
             self._line.state = READY
             self._line.on_ready()
 
+    def fill(self, frames: Sequence[Frame]) -> int:
+        """
+        Add the first of `frames`, as many as leave half of the bounds for others,
+        and tell whoever waits once; return how many.
+
+        What can wait elsewhere is added like this: it never closes a mailbox.
+        """
+        count = 0
+        if self.end is None:
+            for frame in frames:
+                if not self.fits(frame):
+                    break
+                self._frames.append(frame)
+                self._bytes += len(frame)
+                count += 1
+        if count and self._listener is not None:
+            self._listener()
+        elif count and self._line is not None:
+            self._make_ready(self._line)
+        return count
+
+    def fits(self, frame: Frame) -> bool:
+        """
+        Whether a message leaves half of the bounds for others. An empty mailbox takes any one.
+        """
+        return not self._frames or (
+            len(self._frames) < self.limits.max_mailbox_messages // 2
+            and self._bytes + len(frame) <= self.limits.max_mailbox_bytes // 2
+        )
+
+    def when_freed(self, callback: Callable[[], None]) -> None:
+        """
+        Call back once, when messages are next acknowledged or taken. It must not raise.
+        """
+        self._when_freed = (*self._when_freed, callback)
+
     def acknowledge(self, number: int) -> None:
         """
         Free everything up to `number`; one at or below the floor frees nothing.
@@ -157,6 +194,8 @@ class Mailbox:
             self._bytes -= sum(map(len, self._frames[:count]))
             del self._frames[:count]
             self.acked = number
+        if self._when_freed:
+            self._tell_freed()
 
     # --- out, by polls
 
@@ -261,6 +300,8 @@ class Mailbox:
             self._bytes -= sum(map(len, frames))
         self.acked += len(frames)
         self.sent = max(self.sent, self.acked)
+        if self._when_freed and frames:
+            self._tell_freed()
         return frames
 
     def read(self, position: int, max_bytes: int) -> list[Frame]:
@@ -318,7 +359,7 @@ class Mailbox:
             self._frames, self._bytes = [], 0
         if self.end is not None:
             return
-        self.end = reason
+        self.end, self._when_freed = reason, ()
         for poll in self._parked():
             self._make_ready(poll)
         if self._listener is not None:
@@ -328,6 +369,11 @@ class Mailbox:
             on_close(reason)
 
     # --- within
+
+    def _tell_freed(self) -> None:
+        callbacks, self._when_freed = self._when_freed, ()
+        for callback in callbacks:
+            callback()
 
     def _has_room(self, frame: Frame) -> bool:
         return (

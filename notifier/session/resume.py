@@ -180,9 +180,9 @@ class Resume:
         """
         if attachment is not self.live:
             return ()
+        self._free()  # before anything is read: who is told of the room may put, and be written
         frames = self.mailbox.read(attachment.position, max_bytes)
         attachment.position += len(frames)
-        self._free()
         return frames
 
     # --- attachments

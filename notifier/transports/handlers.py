@@ -212,7 +212,6 @@ class Shell:
                     await self.websocket.ping()
             end = outbox.end
             if end is not None and not self.websocket.closed:
-                connection.closed()
                 await self.websocket.close(code=end.close_code, message=close_reason(end))
         except ConnectionError:
             pass  # the reader sees the end of it

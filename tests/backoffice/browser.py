@@ -7,9 +7,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import Any
 
-import attrs
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient
+from attrs import define, frozen
 
 FORM = "/backoffice"
 SIGN_IN = "/backoffice/sign-in"
@@ -58,7 +58,7 @@ class _Reader(HTMLParser):
             self.text += data
 
 
-@attrs.frozen
+@frozen
 class Page:
     """
     A page as the browser understood it.
@@ -89,7 +89,7 @@ class Page:
         return {name: fields.get(name, "") for name in ("to", "user", "text", "out")}
 
 
-@attrs.define
+@define
 class Browser:
     """
     One browser, with its own cookies.

@@ -9,10 +9,9 @@ from aiohttp.pytest_plugin import AiohttpClient
 from aiohttp.test_utils import BaseTestServer
 from itsdangerous import URLSafeTimedSerializer
 
-from notifier.backoffice import OperatorStore, setup
-
-from .browser import NAME, PASSWORD, Browser
-from .fakes import Clock, FakeDesk, quick_hasher
+from backoffice.browser import NAME, PASSWORD, Browser
+from backoffice.fakes import Clock, FakeDesk, quick_hasher
+from notifier.backoffice import OperatorStore, SentStore, setup
 
 NewBrowser = Callable[[], Awaitable[Browser]]
 
@@ -35,16 +34,39 @@ def operators(tmp_path: Path) -> OperatorStore:
 
 
 @pytest.fixture
+def wall_clock() -> Clock:
+    return Clock(1_800_000_000.0)
+
+
+@pytest.fixture
+def sent(tmp_path: Path, wall_clock: Clock) -> SentStore:
+    return SentStore(tmp_path / "notifier.db", clock=wall_clock)
+
+
+@pytest.fixture
 def signer() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer("a key", salt="backoffice")
 
 
 @pytest.fixture
 def app(
-    desk: FakeDesk, operators: OperatorStore, signer: URLSafeTimedSerializer, clock: Clock
+    desk: FakeDesk,
+    operators: OperatorStore,
+    sent: SentStore,
+    signer: URLSafeTimedSerializer,
+    clock: Clock,
+    wall_clock: Clock,
 ) -> web.Application:
     app = web.Application()
-    setup(app, desk=desk, operators=operators, signer=signer, clock=clock)
+    setup(
+        app,
+        desk=desk,
+        operators=operators,
+        sent=sent,
+        signer=signer,
+        clock=clock,
+        wall_clock=wall_clock,
+    )
     return app
 
 

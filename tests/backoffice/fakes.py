@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 
-import attrs
 from argon2 import PasswordHasher
+from attrs import define, field
+
+from notifier.backoffice import Online, OnlineUser
 
 
-@attrs.define
+@define
 class Clock:
     """
     A clock that moves when it is told to.
@@ -22,17 +24,21 @@ class Clock:
         return self.now
 
 
-@attrs.define
+@define
 class FakeDesk:
     """
     A desk that remembers what it was asked for and answers as it is told.
     """
 
     reached: int = 3
-    asked: list[tuple[str, ...]] = attrs.field(factory=list)
+    asked: list[tuple[str, ...]] = field(factory=list)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
-    started: asyncio.Event = attrs.field(factory=asyncio.Event)
+    started: asyncio.Event = field(factory=asyncio.Event)
+    is_blind: bool = False
+    users: list[OnlineUser] = field(factory=list)
+    user_count: int | None = None
+    sessions_without_user: int = 0
 
     async def send_to_all(self, body: str, sender: str) -> int:
         return await self._answer("all", body, sender)
@@ -42,6 +48,13 @@ class FakeDesk:
 
     async def throw_out(self, user_id: str) -> int:
         return await self._answer("out", user_id)
+
+    async def online(self, limit: int) -> Online:
+        if self.is_blind:
+            raise RuntimeError("cannot look")
+        sessions = sum(user.sessions for user in self.users) + self.sessions_without_user
+        count = len(self.users) if self.user_count is None else self.user_count
+        return Online(tuple(self.users[:limit]), count, sessions, self.sessions_without_user)
 
     async def _answer(self, *asked: str) -> int:
         self.asked.append(asked)

@@ -7,13 +7,12 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 from itsdangerous import URLSafeTimedSerializer
 
-from notifier.backoffice import OperatorStore, setup
+from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
+from backoffice.conftest import NewBrowser
+from backoffice.fakes import Clock, FakeDesk
+from notifier.backoffice import OperatorStore, SentStore, setup
 from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
-
-from .browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
-from .conftest import NewBrowser
-from .fakes import Clock, FakeDesk
 
 
 async def set_cookies(browser: Browser) -> SimpleCookie:
@@ -44,6 +43,7 @@ async def test_cookies_want_https_when_the_request_came_by_it(
     aiohttp_client: AiohttpClient,
     desk: FakeDesk,
     operators: OperatorStore,
+    sent: SentStore,
     signer: URLSafeTimedSerializer,
     clock: Clock,
     name: str,
@@ -56,7 +56,15 @@ async def test_cookies_want_https_when_the_request_came_by_it(
         return request.headers.get("X-Test-Https") == "yes"
 
     app = web.Application()
-    setup(app, desk=desk, operators=operators, signer=signer, clock=clock, is_https=is_https)
+    setup(
+        app,
+        desk=desk,
+        operators=operators,
+        sent=sent,
+        signer=signer,
+        clock=clock,
+        is_https=is_https,
+    )
     browser = Browser(await aiohttp_client(app, headers={"X-Test-Https": "yes"}))
     page = await browser.get(SIGN_IN)
     assert page.response.cookies[VISITOR_COOKIE]["secure"]

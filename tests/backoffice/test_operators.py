@@ -8,9 +8,8 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
+from backoffice.fakes import Clock, quick_hasher
 from notifier.backoffice import OperatorExists, OperatorStore
-
-from .fakes import Clock, quick_hasher
 
 
 class CountingHasher(PasswordHasher):

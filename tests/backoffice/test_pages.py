@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from backoffice.browser import FORM, SIGN_IN, SIGN_OUT, Browser
 from notifier.backoffice.pages import HEADERS, Pages
-
-from .browser import FORM, SIGN_IN, SIGN_OUT, Browser
 
 
 @pytest.mark.parametrize(

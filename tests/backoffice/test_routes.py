@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from .browser import FORM, SIGN_IN, SIGN_OUT, Browser
+from backoffice.browser import FORM, SIGN_IN, SIGN_OUT, Browser
 
 
 @pytest.mark.parametrize("path", [FORM, f"{FORM}/", SIGN_OUT])

@@ -31,6 +31,7 @@ def test_nothing_is_wrong_when_everything_is_there() -> None:
         (Typed(to="user", user="u" * 201, text="x"), "user", "at most 200 characters"),
         (Typed(to="user", user="a\x00b", text="x"), "user", "no control characters"),
         (Typed(to="user", user="a\x85b", text="x"), "user", "no control characters"),
+        (Typed(to="user", user="a\ud800b", text="x"), "user", "no control characters"),
         (Typed(to="everyone"), "text", "Write the message"),
         (Typed(to="everyone", text=" \n "), "text", "Write the message"),
         (

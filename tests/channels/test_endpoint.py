@@ -99,6 +99,35 @@ async def test_session_is_found_by_its_token_until_it_ends() -> None:
     assert holds_nothing(endpoint)
 
 
+async def test_sessions_are_looked_at_newest_first() -> None:
+    """
+    Each with its id, its transport and its age; those without an id are counted by none.
+    """
+    endpoint = make()
+    clock = [0.0]
+    endpoint.now = lambda: clock[0]
+    ids = ["a", None, "b", "a"]
+    servers = []
+    for clock[0], id in enumerate(ids):
+        servers.append(await connect(endpoint, id=id))
+    clock[0] = 10.0
+    found = [(one.id, one.transport, one.age_s) for one in endpoint.sessions()]
+    assert found == [
+        ("a", "websocket", 7.0),
+        ("b", "websocket", 8.0),
+        (None, "websocket", 9.0),
+        ("a", "websocket", 10.0),
+    ]
+    counts = endpoint.count_by_id()
+    assert counts == {"a": 2, "b": 1}
+    servers[0].close(DISCONNECTED)
+    servers[2].close(DISCONNECTED)
+    assert counts == {"a": 1}
+    assert [one.id for one in endpoint.sessions()] == ["a", None]
+    await endpoint.shutdown()
+    assert list(endpoint.sessions()) == []
+
+
 async def test_token_of_another_server_is_told_from_one_of_ours() -> None:
     """
     A client of a server that has restarted is told so; so is one that made its token up.

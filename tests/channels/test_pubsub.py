@@ -216,3 +216,12 @@ def test_broadcast_is_encoded_once_for_each_serializer(serializer: Serializer) -
     assert encodings.frame(serializer) is frame
     assert list(encodings.frames) == [serializer]
     assert b'"news"' in frame.data
+
+
+async def test_subscribers_are_listed(pubsub: PubSub) -> None:
+    """
+    Of a topic; of one that nobody knows there are none.
+    """
+    listener = Listener("one")
+    await subscribe(pubsub, "a", listener)
+    assert (pubsub.subscribers("a"), pubsub.subscribers("b")) == ([listener], [])

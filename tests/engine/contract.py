@@ -5,6 +5,7 @@ What every engine must do: a suite to inherit. `test_memory.py` shows how.
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from notifier.engine import Engine, Page, Publication, Receipt, Retention
+from notifier.engine.ids import milliseconds
 
 NOW = 1_753_000_000.0
 TOPIC = "room:a"
@@ -74,6 +76,44 @@ def bodies(page: Page) -> list[int]:
     return [publication.payload["body"] for publication in page.publications]
 
 
+@define(eq=False)
+class Ledger:
+    """
+    A topic's log as a plain list: every id since its beginning, and how many are gone.
+    """
+
+    ids: list[str]
+    retention: Retention
+    gone: int = 1
+    """Trimmed by a publish; the first is where the log begins, and never was a message."""
+    doubtful: int = 1
+    """Over age at some time, by a clock that may have run back: there or gone."""
+
+    def over_age(self, now: float) -> int:
+        oldest = int(now * 1000) - int(self.retention.max_age_s * 1000)
+        return 1 + sum(milliseconds(id) < oldest for id in self.ids[1:])
+
+    def add(self, ids: list[str], now: float) -> None:
+        assert ids == sorted(set(ids))
+        self.ids += ids
+        self.gone = max(self.gone, len(self.ids) - self.retention.max_count, self.over_age(now))
+
+    async def check(self, engine: Engine, topic: str, now: float) -> None:
+        hidden = max(self.gone, self.over_age(now))
+        self.doubtful = max(self.doubtful, hidden)
+        page = await engine.read(topic, "", 1_000)
+        there = [publication.id for publication in page.publications]
+        first = len(self.ids) - len(there)
+        assert there == self.ids[first:]
+        assert hidden <= first <= self.doubtful
+        assert page.head == self.ids[-1] == await engine.head(topic)
+        for place in (0, first - 2, first - 1, first, -1):
+            place %= len(self.ids)
+            page = await engine.read(topic, self.ids[place], 2)
+            assert page.recovered is (place >= first - 1)
+            assert [one.id for one in page.publications] == self.ids[max(first, place + 1) :][:2]
+
+
 class EngineContract(ABC):
     """
     Inherit it as `Test…` and say how to make an engine.
@@ -84,6 +124,12 @@ class EngineContract(ABC):
         """
         Make an engine that has nothing logged yet.
         """
+
+    async def restart(self, engine: Engine, clock: Callable[[], float]) -> Engine:
+        """
+        Close an engine and open it again on what it stored, if it outlasts its process.
+        """
+        return engine
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -185,6 +231,23 @@ class EngineContract(ABC):
         await engine.subscribe(TOPIC, ear)
         assert (await engine.publish(Publication(TOPIC, "e", {}))).reached == 1
 
+    async def test_publish_goes_on_for_the_others_when_one_is_cancelled(
+        self, engine: Engine
+    ) -> None:
+        """
+        Who is cancelled may have published: then it is delivered and in the log, or neither.
+        """
+        ear, start = await listen(engine), await engine.head(TOPIC)
+        tasks = [asyncio.create_task(log(engine, number)) for number in range(20)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        await log(engine, 20)
+        page = await engine.read(TOPIC, start, 100)
+        assert [place for place, one in enumerate(done) if not isinstance(one, list)] in ([3], [])
+        assert set(range(21)) - set(bodies(page)) <= {3}
+        assert ear.heard == list(page.publications)
+
     # --- ids
 
     async def test_log_gives_each_publication_an_id(self, engine: Engine) -> None:
@@ -206,6 +269,31 @@ class EngineContract(ABC):
         receipt = await engine.publish(Publication(TOPIC, "e", payload), Retention())
         assert payload == {"body": 1, "id": "mine"}
         assert ear.payloads == [{"body": 1, "id": receipt.id}]
+
+    async def test_log_keeps_who_is_not_to_get_it(self, engine: Engine) -> None:
+        """
+        Who catches up leaves its own broadcast_from out, as it did when it was live.
+        """
+        start = await engine.head(TOPIC)
+        await engine.publish(Publication(TOPIC, "e", {}, sender="c1"), Retention())
+        await engine.publish(Publication(TOPIC, "e", {}), Retention())
+        page = await engine.read(TOPIC, start, 10)
+        assert [publication.sender for publication in page.publications] == ["c1", None]
+
+    @pytest.mark.parametrize("text", ["", "\0", "a\0b", "'\"\\,[]{}", "\x1f\x7f", "é😀\u2028"])
+    async def test_log_keeps_any_text(self, engine: Engine, text: str) -> None:
+        """
+        Whatever a topic, an event, a key, a value and a sender are made of.
+        """
+        topic, payload = f"room:{text}", {f"k{text}": [text, {text: None}], "n": [1.5, -(2**53)]}
+        start = await engine.head(topic)
+        published = Publication(topic, text, payload, sender=text)
+        receipt = await engine.publish(published, Retention())
+        await log(engine, 1, topic="room:a")
+        page = await engine.read(topic, start, 1)
+        assert list(page.publications) == [
+            Publication(topic, text, {**payload, "id": receipt.id}, receipt.id, text)
+        ]
 
     @pytest.mark.parametrize("payload", [None, 1, "a", [1], b"\xff"], ids=repr)
     async def test_log_keeps_objects_only(self, engine: Engine, payload: object) -> None:
@@ -293,6 +381,34 @@ class EngineContract(ABC):
         assert await engine.read("room:b", start, 10) == Page([], True, start)
         assert await engine.head(TOPIC) == ids[-1]
 
+    async def test_read_answers_each_when_many_read_at_once(self, engine: Engine) -> None:
+        """
+        Those who come back together get each their own: topic, place and number.
+        """
+        ids = await log(engine, *range(5))
+        others = await log(engine, *range(10, 13), topic="room:b")
+        asked = [(TOPIC, since, limit) for since in ids for limit in (0, 2, 10)]
+        asked += [("room:b", since, 2) for since in others] * 2
+        pages = await asyncio.gather(*(engine.read(*one) for one in asked))
+        for (topic, since, limit), page in zip(asked, pages, strict=True):
+            everything = [*ids, *range(5)] if topic == TOPIC else [*others, *range(10, 13)]
+            count = len(everything) // 2
+            newer = everything[count + everything.index(since) + 1 :]
+            assert (bodies(page), page.recovered) == (newer[:limit], True)
+
+    async def test_read_holds_all_that_was_published_before(self, engine: Engine) -> None:
+        """
+        However many others publish and read meanwhile.
+        """
+
+        async def publish_and_look(number: int) -> bool:
+            (id,) = await log(engine, number)
+            head = await engine.head(TOPIC)
+            page = await engine.read(TOPIC, "", 100)
+            return id <= head and number in bodies(page)
+
+        assert all(await asyncio.gather(*(publish_and_look(number) for number in range(40))))
+
     @pytest.mark.parametrize("since", ["", "0", "000000000000-00000"])
     async def test_read_is_not_recovered_when_since_lies_below_the_log(
         self, engine: Engine, since: str
@@ -349,6 +465,62 @@ class EngineContract(ABC):
         assert (bodies(page), page.recovered) == ([2, 3], True)
         assert bodies(await engine.read(TOPIC, "", 10)) == [2, 3]
 
+    async def test_log_keeps_its_count_when_many_publish_at_once(self, engine: Engine) -> None:
+        """
+        Exactly so many are left, also where the retention asks for less than before.
+        """
+        for count in (7, 3, 0, 5):
+            retention = Retention(max_count=count)
+            tasks = (log(engine, number, retention=retention) for number in range(20))
+            ids = sorted(id for (id,) in await asyncio.gather(*tasks))
+            page = await engine.read(TOPIC, "", 100)
+            assert [one.id for one in page.publications] == ids[20 - count :]
+            assert (await engine.read(TOPIC, ids[19 - count], 100)).recovered
+
+    async def test_read_gives_no_message_past_its_age_when_nobody_publishes(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        """
+        An idle log gets old too: who asks for what it has lost is told so.
+        """
+        ids = await log(engine, 1, retention=Retention(max_age_s=100.0))
+        clock.now += 60.0
+        ids += await log(engine, 2, retention=Retention(max_age_s=100.0))
+        clock.now += 60.0
+        page = await engine.read(TOPIC, "", 10)
+        assert (bodies(page), page.recovered, page.head) == ([2], False, ids[1])
+        assert (await engine.read(TOPIC, ids[0], 10)).recovered
+        clock.now += 60.0
+        assert await engine.read(TOPIC, ids[1], 10) == Page([], True, ids[1])
+        assert await engine.read(TOPIC, ids[0], 10) == Page([], False, ids[1])
+
+    async def test_log_stays_trimmed_when_the_clock_runs_back(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        """
+        What a publish has trimmed does not come back.
+        """
+        retention = Retention(max_age_s=10.0)
+        ids = await log(engine, 1, retention=retention)
+        clock.now += 20.0
+        ids += await log(engine, 2, retention=retention)
+        clock.now -= 20.0
+        page = await engine.read(TOPIC, "", 10)
+        assert (bodies(page), page.head) == ([2], ids[1])
+        assert (await engine.read(TOPIC, ids[0], 10)).recovered
+
+    async def test_log_is_kept_for_ever_when_the_retention_says_so(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        """
+        Neither bound has to be one.
+        """
+        endless = Retention(max_count=10**30, max_age_s=math.inf)
+        await log(engine, 1, retention=endless)
+        clock.now += 1e9
+        await log(engine, 2, retention=endless)
+        assert bodies(await engine.read(TOPIC, "", 10)) == [1, 2]
+
     async def test_head_stays_when_the_log_was_trimmed_empty(
         self, engine: Engine, clock: Clock
     ) -> None:
@@ -391,6 +563,38 @@ class EngineContract(ABC):
                 :limit
             ]
             assert page.head == ids[-1]
+        await engine.close()
+
+    @settings(
+        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+    )
+    @given(
+        st.lists(st.one_of(st.integers(1, 4), st.floats(-5.0, 20.0), st.just("restart"))),
+        st.integers(0, 6),
+        st.sampled_from([0.0, 3.0, 30.0, 1e6]),
+    )
+    async def test_log_is_what_a_plain_list_says(
+        self, history: list[int | float | str], max_count: int, max_age_s: float
+    ) -> None:
+        """
+        Publishing, waiting, a clock that runs back, and restarts: nothing is lost but by the rules.
+        """
+        clock, retention = Clock(), Retention(max_count, max_age_s)
+        engine = await self.make_engine(clock)
+        logs = {topic: Ledger([await engine.head(topic)], retention) for topic in (TOPIC, "room:b")}
+        for step in history:
+            if isinstance(step, float):
+                clock.now += step
+            elif step == "restart":
+                engine = await self.restart(engine, clock)
+            else:
+                topic = TOPIC if int(step) % 2 else "room:b"
+                tasks = (log(engine, 0, topic=topic, retention=retention) for _ in range(int(step)))
+                new = [id for (id,) in await asyncio.gather(*tasks)]
+                assert new[0] > max(ledger.ids[-1] for ledger in logs.values())
+                logs[topic].add(new, clock.now)
+            for topic, ledger in logs.items():
+                await ledger.check(engine, topic, clock.now)
         await engine.close()
 
     # --- its end

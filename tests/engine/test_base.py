@@ -4,6 +4,8 @@ The engine's values and the verbs that an engine must have.
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from attrs.exceptions import FrozenInstanceError
 
@@ -80,3 +82,41 @@ def test_retention_keeps_a_thousand_messages_of_a_day() -> None:
     The defaults are those of the documentation.
     """
     assert Retention() == Retention(max_count=1_000, max_age_s=24 * 60 * 60)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("max_count", -1), ("max_age_s", -0.5), ("max_age_s", math.nan)]
+)
+def test_retention_is_refused_when_it_keeps_less_than_nothing(name: str, value: float) -> None:
+    """
+    The author is told which of the two, what is allowed and what came.
+    """
+    with pytest.raises(ValueError, match=f"{name}: expected 0 or more, got {value}"):
+        Retention(**{name: value})
+
+
+def test_oldest_sorts_below_what_is_just_young_enough() -> None:
+    """
+    To the millisecond, and above what is older; nothing is too old for one without end.
+    """
+    oldest = Retention(max_age_s=10.0).oldest(1_000.0)
+    assert f"{990_000 - 1:012x}-fffff" < oldest < f"{990_000:012x}-00000"
+    assert Retention(max_age_s=math.inf).oldest(1_000.0) == "000000000000"
+
+
+def test_bounds_fit_into_64_bits_when_they_are_endless() -> None:
+    """
+    Whoever stores them has no more room.
+    """
+    endless = Retention(max_count=10**30, max_age_s=math.inf)
+    assert max(endless.count, endless.age_ms) < 2**62
+
+
+def test_with_id_leaves_the_publication_alone() -> None:
+    """
+    The id goes into a copy of the payload.
+    """
+    publication = Publication("room:a", "e", {"a": 1}, sender="c1")
+    stored = Publication("room:a", "e", {"a": 1, "id": "0-0"}, "0-0", "c1")
+    assert publication.with_id("0-0") == stored
+    assert publication.payload == {"a": 1}

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifier.engine.ids import IdMaker
+from notifier.engine.ids import IdMaker, milliseconds
 
 NOW = 1_753_000_000.123
 times = st.floats(0, 4e9)
@@ -81,3 +81,11 @@ def test_last_is_the_newest_id_made() -> None:
     maker = IdMaker(lambda: 1.5)
     assert maker.last == ""
     assert maker.make() == maker.last
+
+
+@given(times)
+def test_milliseconds_tells_when_an_id_was_made(at: float) -> None:
+    """
+    To the millisecond that its clock showed.
+    """
+    assert milliseconds(make_at(at)[0]) == int(at * 1000)

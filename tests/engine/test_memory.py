@@ -66,4 +66,17 @@ async def test_log_holds_no_more_than_is_kept() -> None:
     engine = MemoryEngine(Clock())
     await log(engine, *range(50), retention=Retention(max_count=3))
     kept = engine._log(TOPIC)
-    assert len(kept.ids) == len(kept.publications) == len(kept.stored_at) == 3
+    assert len(kept.ids) == len(kept.publications) == 3
+
+
+async def test_log_is_freed_in_time_when_nobody_uses_it() -> None:
+    """
+    Each publication looks after one more log, in turns.
+    """
+    clock = Clock()
+    engine = MemoryEngine(clock)
+    for number in range(3):
+        await log(engine, 1, 2, topic=f"room:{number}", retention=Retention(max_age_s=10.0))
+    clock.now += 60
+    await log(engine, *range(4), topic="room:3")
+    assert [len(kept.ids) for kept in engine._logs.values() if len(kept.ids) < 3] == [0, 0, 0]

@@ -52,6 +52,20 @@ async function report(step, pages, operator) {
   }
 }
 
+// What a page looks like on a phone and on a desk, by day and by night; it never scrolls sideways.
+async function portray(page, step) {
+  for (const [width, height] of [[390, 844], [1280, 800]]) {
+    await page.setViewportSize({ width, height })
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme })
+      const path = `${given.screenshots}/${step.replaceAll(" ", "-")}-${width}-${colorScheme}.png`
+      await page.screenshot({ path, fullPage: true })
+    }
+    const needed = await page.evaluate(() => document.documentElement.scrollWidth)
+    if (needed > width) throw new Error(`${step}: ${needed} px wide on ${width}`)
+  }
+}
+
 async function signIn() {
   const operator = await visit(given.backoffice, { javaScriptEnabled: false })
   await operator.getByLabel("Name").fill(given.name)
@@ -64,7 +78,7 @@ async function signIn() {
 // Press a button, and wait for the page that tells the outcome: its address is another each time.
 async function press(operator, name) {
   const before = operator.url()
-  await operator.getByRole("button", { name }).click()
+  await operator.getByRole("button", { name, exact: true }).click()
   await operator.waitForURL(url => url.href !== before)
   await operator.getByRole("status").waitFor()
 }
@@ -109,6 +123,38 @@ const scenarios = {
 
     await send(operator, "To nobody")
     await report("to nobody", pages, operator)
+  },
+
+  async online() {
+    const pages = await customers()
+    const operator = await signIn()
+    const look = async step => {
+      const rows = await operator.locator(".user").allInnerTexts()
+      const sent = await operator.locator(".sent").allInnerTexts()
+      const to = await operator.locator("#user").inputValue()
+      const text = await operator.getByRole("textbox", { name: "Message" }).inputValue()
+      say({ step, rows, sent, to, text })
+      await portray(operator, step)
+    }
+    await look("before")
+
+    await operator.getByRole("textbox", { name: "Message" }).fill("To whom I choose\nbelow")
+    await operator.getByRole("button", { name: "Write to ann" }).click()
+    await operator.waitForURL(url => url.hash === "#text")
+    await look("chosen")
+
+    await press(operator, "Send")
+    await arrived(pages.ann, "To whom I choose")
+    await look("sent")
+
+    await operator.getByRole("textbox", { name: "Message" }).fill("half a mess")
+    await press(operator, "Throw out bob")
+    await settled(pages.bob, "ended")
+    await look("thrown out")
+
+    await press(operator, "Throw out ann")
+    await settled(pages.ann, "ended")
+    await look("nobody left")
   },
 
   async joined() {

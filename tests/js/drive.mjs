@@ -16,7 +16,7 @@ if (isOld) {
   globalThis.window = new JSDOM("", { url: "http://page.example/" }).window
   globalThis.CloseEvent = globalThis.window.CloseEvent
 }
-const { Socket, LongPoll } = await import(given.package)
+const { Socket, LongPoll, Presence } = await import(given.package)
 const WebSocket = isOld ? globalThis.window.WebSocket : (await import("ws")).WebSocket
 
 const say = line => process.stdout.write(JSON.stringify(line) + "\n")
@@ -46,10 +46,10 @@ function same(got, expected) {
   if (one !== other) throw new Error(`expected ${other}, got ${one}`)
 }
 
-function makeSocket() {
+function makeSocket(params = {}) {
   const options = {
     transport: given.transport === "longpoll" ? LongPoll : WebSocket,
-    params: given.params,
+    params: { ...given.params, ...params },
     rejoinAfterMs: () => 20,
   }
   if (given.transport === "fallback") options.longPollFallbackMs = 300
@@ -91,7 +91,86 @@ function plain(payload) {
   return [...Buffer.from(payload.base64, "base64")]
 }
 
+// A client that follows who is present, and notes who came and went altogether.
+async function present(user) {
+  const socket = makeSocket({ user_id: user })
+  await opened(socket)
+  const channel = socket.channel("presence:1")
+  const presence = new Presence(channel)
+  const log = []
+  presence.onJoin((key, current) => { if (!current) log.push(`+${key}`) })
+  presence.onLeave((key, current) => { if (!current.metas.length) log.push(`-${key}`) })
+  await answer(channel.join())
+  return { socket, channel, presence, log }
+}
+
+// Presences as lines of text, in no order but that of the alphabet.
+function lines(state) {
+  const line = (key, meta) => JSON.stringify([key, ...Object.entries(meta).sort()])
+  return Object.keys(state).flatMap(key => state[key].metas.map(meta => line(key, meta))).sort()
+}
+
+// Waits until each client has as many metas under each key, and has all of what the server has.
+async function agree(clients, counts) {
+  const users = state => Object.entries(state).map(([key, { metas }]) => `${key} ${metas.length}`).sort()
+  await until(() => clients.every(one => String(users(one.presence.state)) === String(counts)))
+  const [, listed] = await answer(clients[0].channel.push("list", {}))
+  for (const one of clients) same(lines(one.presence.state), lines(listed))
+}
+
 const scenarios = {
+  async presence() {
+    let ann, bob, tab
+    await step("come first", async () => {
+      ann = await present("ann")
+      await agree([ann], ["ann 1"])
+    })
+    await step("come later", async () => {
+      bob = await present("bob")
+      await agree([ann, bob], ["ann 1", "bob 1"])
+    })
+    await step("open another tab", async () => {
+      tab = await present("ann")
+      await agree([ann, bob, tab], ["ann 2", "bob 1"])
+    })
+    await step("update", async () => {
+      await answer(ann.channel.push("update", { status: "away" }))
+      const statuses = one => one.presence.state.ann.metas.map(meta => meta.status)
+      await until(() => [ann, bob, tab].every(one => statuses(one).includes("away")))
+      await agree([ann, bob, tab], ["ann 2", "bob 1"])
+    })
+    await step("update again and again", async () => {
+      for (const n of Array(5).keys()) await answer(bob.channel.push("update", { n }))
+      await until(() => [ann, bob, tab].every(one => one.presence.state.bob.metas[0].n === 4))
+      await agree([ann, bob, tab], ["ann 2", "bob 1"])
+    })
+    await step("crash and rejoin", async () => {
+      const before = lines(tab.presence.state)
+      tab.channel.push("no_such_event", {})
+      await until(() => [ann, bob, tab].every(one => lines(one.presence.state).length === 3
+        && String(lines(one.presence.state)) !== String(before)))
+      await agree([ann, bob, tab], ["ann 2", "bob 1"])
+    })
+    await step("untrack", async () => {
+      await answer(bob.channel.push("untrack", {}))
+      await agree([ann, bob, tab], ["ann 2"])
+    })
+    await step("close a tab", async () => {
+      tab.socket.disconnect() // over long-polling the session ends when nobody has asked for a while
+      await agree([ann, bob], ["ann 1"])
+    })
+    await step("come and go as a crowd", async () => {
+      const crowd = await Promise.all([..."cdefgh"].map(present))
+      await agree([ann, bob, ...crowd], ["ann 1", ...crowd.map((_, i) => `${"cdefgh"[i]} 1`)])
+      await Promise.all(crowd.map(one => answer(one.channel.leave())))
+      await agree([ann, bob], ["ann 1"])
+    })
+    await step("hear of each coming and going once", async () => {
+      const all = ["ann", "bob", ..."cdefgh"].map(key => `+${key}`).concat(["bob", ..."cdefgh"].map(key => `-${key}`))
+      same([...ann.log].sort(), all.sort())
+    })
+  },
+
   async everything() {
     const [alice, bob] = [makeSocket(), makeSocket()]
     let room, bobs, seen
@@ -211,6 +290,45 @@ const scenarios = {
         same(news, [{ body: "from the server" }])
       })
     }
+  },
+
+  // A page that remembers the last id it was sent, and is away while more is sent.
+  async history() {
+    const socket = makeSocket()
+    let last, room, seen
+    const numbers = []
+    await step("join", async () => {
+      await opened(socket)
+      room = socket.channel("log:1", () => ({ since: last }))
+      room.on("news", ({ n, id }) => { numbers.push(n); last = id })
+      const [status, { head, recovered }] = await answer(room.join())
+      same([status, typeof head, recovered], ["ok", "string", undefined])
+      last = head
+      seen = [] // begins with this join's own reply
+      room.joinPush.receive("ok", response => seen.push(response.recovered))
+    })
+    await step("live", async () => {
+      say({ ask: "publish" })
+      await until(() => numbers.length === 3)
+    })
+    await step("disconnect", () => new Promise(resolve => socket.disconnect(resolve)))
+    await step("recover", async () => {
+      say({ ask: "publish" })
+      socket.connect()
+      await until(() => numbers.length === 6)
+      same(seen, [undefined, true])
+    })
+    await step("recover after the server has dropped the session", async () => {
+      say({ ask: "drop" })
+      say({ ask: "publish" })
+      await until(() => numbers.length === 9)
+      same(seen, [undefined, true, true])
+    })
+    await step("live again", async () => {
+      say({ ask: "publish" })
+      await until(() => numbers.length === 12)
+      same(numbers, [...Array(12).keys()].map(n => n + 1))
+    })
   },
 
   async fallback() {

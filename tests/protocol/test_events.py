@@ -22,6 +22,7 @@ def test_events_are_those_of_phoenix() -> None:
         "PHX_ERROR": "phx_error",
         "HEARTBEAT": "heartbeat",
         "DISCONNECT": "disconnect",
+        "PRESENCE_DIFF": "presence_diff",
         "PHOENIX_TOPIC": "phoenix",
     }
 

@@ -11,7 +11,7 @@ from notifier.session import Limits
 
 FIELDS = attrs.fields(Limits)
 MAY_BE_ZERO = {"max_sessions_per_user", "ping_interval_ms"}
-UNITS = ("bytes", "lines", "channels", "messages", "sessions", "user", "ms")
+UNITS = ("bytes", "lines", "channels", "messages", "presences", "sessions", "user", "ms")
 
 
 @pytest.mark.parametrize("limit", FIELDS, ids=lambda limit: limit.name)

@@ -116,6 +116,74 @@ def test_put_is_dropped_when_the_mailbox_is_closed() -> None:
     assert standing(mailbox) == (0, 0, 0)
 
 
+# --- fill
+
+
+def test_fill_leaves_half_of_the_messages_for_others() -> None:
+    """
+    It takes the first ones, and says how many.
+    """
+    mailbox = mailbox_with(1, Limits(max_mailbox_messages=8))
+    assert mailbox.fill([letter(n) for n in range(2, 9)]) == 3
+    assert fetch(mailbox)[2] == [1, 2, 3, 4]
+    assert mailbox.fill([letter(5)]) == 0
+    assert mailbox.end is None
+
+
+def test_fill_leaves_half_of_the_bytes_for_others() -> None:
+    """
+    A message that is longer than that waits until the mailbox is empty.
+    """
+    mailbox = Mailbox(Limits(max_mailbox_bytes=100))
+    assert mailbox.fill([letter(1, 30), letter(2, 20), letter(3, 1)]) == 2
+    mailbox.take(1_000)
+    assert mailbox.fill([letter(4, 200), letter(5, 1)]) == 1
+
+
+def test_fill_tells_whoever_waits_once() -> None:
+    """
+    A poll is made ready, a listener is called, for all of them together.
+    """
+    mailbox = Mailbox(Limits())
+    asking = ask(mailbox)
+    assert mailbox.fill([]) == 0
+    assert asking.calls == 0
+    mailbox.fill([letter(1), letter(2)])
+    assert (asking.calls, numbers(asking.answer(0.0).frames)) == (1, [1, 2])
+    calls = list[int]()
+    mailbox.listen(lambda: calls.append(mailbox.last))
+    mailbox.fill([letter(3), letter(4)])
+    assert calls == [4]
+
+
+def test_fill_does_nothing_when_the_mailbox_is_closed() -> None:
+    """
+    Nothing is put after the end.
+    """
+    mailbox = Mailbox(Limits())
+    mailbox.close(DISCONNECTED)
+    assert mailbox.fill([letter(1)]) == 0
+
+
+def test_when_freed_calls_once_when_something_was_acknowledged_or_taken() -> None:
+    """
+    Whoever waits for room is told with the next message that leaves; twice is asked twice.
+    """
+    mailbox, calls = mailbox_with(4), list[str]()
+    mailbox.when_freed(lambda: calls.append("one"))
+    mailbox.when_freed(lambda: calls.append("two"))
+    fetch(mailbox)
+    assert calls == []
+    mailbox.acknowledge(2)
+    assert calls == ["one", "two"]
+    mailbox.acknowledge(3)
+    mailbox.when_freed(lambda: calls.append("three"))
+    mailbox.take(1_000)
+    mailbox.when_freed(lambda: calls.append("four"))
+    mailbox.take(1_000)
+    assert calls == ["one", "two", "three"]
+
+
 # --- acknowledge
 
 

@@ -9,7 +9,13 @@ from base64 import b64encode
 import pytest
 
 from notifier.transports.base import Query, Request
-from notifier.transports.credentials import session_token, subprotocols, user_token
+from notifier.transports.credentials import (
+    attach_token,
+    mode,
+    session_token,
+    subprotocols,
+    user_token,
+)
 
 SESSION = "nts_id.signature.3"
 
@@ -75,3 +81,36 @@ def test_request_shows_no_secret_when_printed() -> None:
     """
     made = request("token=SECRET", x_phoenix_authtoken="SECRET")
     assert "SECRET" not in repr(made)
+
+
+def test_word_of_ours_is_not_the_applications() -> None:
+    """
+    `notifier` is the one query name that is reserved, whatever it says.
+    """
+    asked = request(f"notifier=resume&a=1&b={SESSION}")
+    assert mode(asked) == "resume"
+    assert asked.query.params() == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    ("made", "token"),
+    [
+        (request(), None),
+        (request("notifier=resume"), None),
+        (request(f"notifier={SESSION}"), SESSION),
+        (request(f"token={SESSION}"), None),
+        (
+            request(
+                sec_websocket_protocol="phoenix, base64url.session.notifier."
+                + b64encode(SESSION.encode()).decode().rstrip("=")
+            ),
+            SESSION,
+        ),
+        (request(sec_websocket_protocol="base64url.session.notifier.%"), ""),
+    ],
+)
+def test_token_to_attach_by_is_found(made: Request, token: str | None) -> None:
+    """
+    In the query or as a sub-protocol; `resume` is none.
+    """
+    assert attach_token(made) == token

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import weakref
 from collections.abc import Iterator
 
@@ -14,7 +15,7 @@ from aiohttp import ClientSession, web
 from doors import serving
 
 import notifier
-from notifier import Channel, Limits, Notifier, Socket
+from notifier import Channel, Limits, Notifier, Retention, Socket
 from notifier.session.mailbox import EXPIRY_WINDOWS
 
 EXPIRY_S = EXPIRY_WINDOWS * Limits().window_ms / 1000
@@ -25,8 +26,12 @@ class Room(Channel):
     pass
 
 
+class Logged(Channel):
+    history = Retention()
+
+
 class RoomSocket(Socket):
-    channels = {"room:*": Room}
+    channels = {"room:*": Room, "log:*": Logged}
 
     async def connect(self, params, info):
         self.id = "user_socket:1"
@@ -82,23 +87,27 @@ async def test_idle_sessions_have_no_task_and_no_timer() -> None:
 
 
 @pytest.mark.usefixtures("_without_collector")
+@pytest.mark.parametrize("topic", ["room:a", "log:a"])
 @pytest.mark.parametrize("transport", ["longpoll", "websocket"])
-async def test_ended_session_is_freed_without_the_collector(transport: str) -> None:
+async def test_ended_session_is_freed_without_the_collector(transport: str, topic: str) -> None:
     """
     Nothing of a session refers to itself, so that its memory comes back once nobody
     can ask for what was put before the end.
     """
     app, server = setup()
     async with serving("front", app, server) as port, ClientSession() as http:
+        await server.broadcast("log:a", "news", {"n": 1})
         url = f"http://127.0.0.1:{port}/socket/{transport}?vsn=2.0.0"
         if transport == "websocket":
             websocket = await http.ws_connect(url)
-            await websocket.send_str('["1","1","room:a","phx_join",{}]')
+            await websocket.send_str(json.dumps(["1", "1", topic, "phx_join", {"since": "0"}]))
             await websocket.receive()
         else:
-            await (await http.get(f"{url}&join=room:a", headers={"connection": "close"})).read()
+            await (await http.get(f"{url}&join={topic}", headers={"connection": "close"})).read()
+        await until(lambda: not server.endpoint._tasks)
         (one,) = server.endpoint._sessions.values()
         gone = [weakref.ref(part) for part in (one, one.session, one.session.mailbox, one.socket)]
+        gone += [weakref.ref(channel) for channel in one._channels.values()]
         del one
         await server.disconnect("user_socket:1")
         if transport == "websocket":

@@ -1,0 +1,33 @@
+"""
+The back office's database: one SQLite file, for the server and the command line.
+
+Nothing here is async; a server calls it through `asyncio.to_thread`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import NullPool
+
+
+class Base(DeclarativeBase):
+    """
+    The tables of the back office.
+    """
+
+
+def open_database(path: Path) -> Engine:
+    """
+    Open the file, made when it is not there, with the tables that it lacks.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Made by hand because SQLite would leave the hashes readable for everyone.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # A connection a call: rarely used, from changing threads, and nothing is left to close.
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    Base.metadata.create_all(engine)
+    return engine

@@ -1,0 +1,277 @@
+"""
+The engine of one process that keeps its logs in a SQLite file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from attrs import define, field, frozen
+
+from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
+from notifier.engine.batches import Batches
+from notifier.engine.ids import IdMaker, milliseconds
+from notifier.engine.receivers import Receivers
+from notifier.engine.sqlite_log import Row, SqliteLog
+from notifier.errors import EngineError
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING: Final = 10_000
+"""Publications that wait for the disk: some seconds' worth. One more is refused
+with EngineError, so that a disk that hangs does not fill the memory."""
+
+MAX_WAITING_CHARACTERS: Final = 64 * 1024 * 1024
+"""The same, by the size of what waits, for publications that are large."""
+
+MAX_COMMIT: Final = 1_000
+"""Publications in one commit: about 10 ms of SQLite, and well below the 32,766
+parameters that a statement may have. What is more waits for the next."""
+
+MAX_READS: Final = 32
+"""Reads that are answered together; each may be a page of large messages."""
+
+SWEEP_S: Final = 60.0
+"""Seconds between two sweeps of what is over age. It is out of sight before."""
+
+_BEYOND: Final = "g"
+"""Sorts above every id: a read from there finds nothing, and tells the head."""
+
+
+@frozen
+class _Entry:
+    """
+    A publication that waits for its commit, and who waits for it.
+    """
+
+    row: Row
+    publication: Publication
+    receipt: asyncio.Future[Receipt]
+
+
+@frozen
+class _Question:
+    """
+    A read that waits for its turn.
+    """
+
+    topic: str
+    since: str
+    limit: int
+    page: asyncio.Future[Page]
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.topic, self.since, self.limit
+
+
+@define(eq=False, repr=False)
+class SqliteEngine(Engine):
+    """
+    Publishes within this process; logs outlast it, to the last commit.
+
+    The file is opened at once, and made where there is none, in a directory
+    that is there; raises EngineError where it cannot be used. `clock` tells
+    seconds since the epoch, in any thread. All else happens in one event loop.
+    Call `close` at the end: until then no other engine can have the file.
+    """
+
+    path: Path
+    clock: Callable[[], float]
+    _log: SqliteLog = field(init=False)
+    _ids: IdMaker = field(init=False)
+    _receivers: Receivers = field(init=False, factory=Receivers)
+    _commits: Batches[_Entry, None] = field(init=False)
+    _reads: Batches[_Question, Mapping[tuple[str, str, int], Page]] = field(init=False)
+    _waiting: int = field(init=False, default=0)
+    _waiting_characters: int = field(init=False, default=0)
+    _swept_at: float = field(init=False)
+    _closing: asyncio.Task[None] | None = field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._log = SqliteLog(self.path, self.clock)
+        self._ids = IdMaker(self.clock, self._log.last)
+        self._swept_at = self.clock()
+        self._commits = Batches(
+            "notifier-commits", self._commit, self._committed, MAX_COMMIT, self._sweep
+        )
+        self._reads = Batches("notifier-reads", self._read, self._answer, MAX_READS)
+
+    def __repr__(self) -> str:
+        return f"<SqliteEngine {len(self._receivers)} topics, {self._waiting} waiting>"
+
+    async def publish(
+        self, publication: Publication, retention: Retention | None = None
+    ) -> Receipt:
+        """
+        Hand the publication out, after the commit that stores it if its topic is logged.
+
+        Raises TypeError for what JSON cannot hold.
+        """
+        self._check_open()
+        if retention is None or not isinstance(publication.payload, Mapping):
+            return Receipt(None, self._receivers.hand_out(publication))
+        if self._waiting >= MAX_WAITING or self._waiting_characters >= MAX_WAITING_CHARACTERS:
+            raise EngineError(
+                f"store on {self.path}",
+                f"{self._waiting} publications of {self._waiting_characters} characters "
+                "wait for the disk already",
+            )
+        entry = self._entry(publication, retention)
+        self._waiting += 1
+        self._waiting_characters += len(entry.row.body)
+        self._commits.put(entry)
+        return await entry.receipt
+
+    async def subscribe(self, topic: str, receiver: Receiver) -> None:
+        """
+        Call `receiver` for every publication on `topic` from now on.
+        """
+        self._receivers.add(topic, receiver)
+
+    async def unsubscribe(self, topic: str, receiver: Receiver) -> None:
+        """
+        End a subscription. Idempotent.
+        """
+        self._receivers.remove(topic, receiver)
+
+    async def read(self, topic: str, since: str, limit: int) -> Page:
+        """
+        Read up to `limit` publications that come after the id `since`; waits for no commit.
+        """
+        self._check_open()
+        _check_text(topic, since)
+        page = asyncio.get_running_loop().create_future()
+        self._reads.put(_Question(topic, since, limit, page))
+        found: Page = await page
+        return found
+
+    async def head(self, topic: str) -> str:
+        """
+        Tell the newest id of a log, or where it begins while it is empty.
+        """
+        return (await self.read(topic, _BEYOND, 0)).head
+
+    async def close(self) -> None:
+        """
+        Commit and deliver what waits, answer who reads, close the file. Idempotent.
+        """
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._commits.finish()
+        await self._reads.finish()
+        await asyncio.to_thread(self._log.close)
+
+    def _check_open(self) -> None:
+        if self._closing is not None:
+            raise EngineError(f"use {self.path}", "the engine is closed")
+
+    def _entry(self, publication: Publication, retention: Retention) -> _Entry:
+        # What cannot be stored is found here, where it fails nobody else's.
+        _check_text(publication.topic)
+        now, id = self.clock(), self._ids.make()
+        stored = publication.with_id(id)
+        body = orjson.dumps([id, stored.event, stored.payload, stored.sender]).decode()
+        row = Row(
+            topic=stored.topic,
+            id=id,
+            expires_ms=milliseconds(id) + retention.age_ms,
+            body=body,
+            max_count=retention.count,
+            max_age_ms=retention.age_ms,
+            oldest=retention.oldest(now),
+        )
+        return _Entry(row, stored, asyncio.get_running_loop().create_future())
+
+    # --- the thread that writes
+
+    def _commit(self, batch: Sequence[_Entry]) -> None:
+        self._log.append([entry.row for entry in batch])
+
+    def _committed(self, batch: Sequence[_Entry], result: Exception | None) -> None:
+        if result is not None:
+            is_known = isinstance(result, EngineError)
+            why = None if is_known else result
+            logger.error("%d publications refused: %s", len(batch), result, exc_info=why)
+        for entry in batch:
+            self._waiting -= 1
+            self._waiting_characters -= len(entry.row.body)
+            _settle(entry.receipt, result or self._hand_out(entry.publication))
+
+    def _hand_out(self, publication: Publication) -> Receipt | Exception:
+        try:
+            return Receipt(publication.id, self._receivers.hand_out(publication))
+        except Exception as error:  # a receiver's: the others of the batch go on
+            return error
+
+    def _sweep(self) -> float:
+        """
+        Sweep if it is time; tell for how many seconds there is nothing to do.
+        """
+        now = self.clock()
+        if abs(now - self._swept_at) < SWEEP_S:
+            return SWEEP_S
+        try:
+            if self._log.sweep(now):
+                return 0.0
+        except Exception as error:
+            logger.warning("what is over age stays for now: %s", error)
+        self._swept_at = now
+        return SWEEP_S
+
+    # --- the thread that reads
+
+    def _read(self, batch: Sequence[_Question]) -> dict[tuple[str, str, int], Page]:
+        """
+        Answer each question once: those who come back after a restart all ask the same.
+        """
+        by_limit = dict[int, dict[tuple[str, str], None]]()
+        for question in batch:
+            by_limit.setdefault(question.limit, {})[question.topic, question.since] = None
+        pages, now = dict[tuple[str, str, int], Page](), self.clock()
+        for limit, asked in by_limit.items():
+            stretches = self._log.read(list(asked), limit, now)
+            for (topic, since), (floor, head, messages) in zip(asked, stretches, strict=True):
+                publications = [
+                    Publication(topic, event, payload, id, sender)
+                    for id, event, payload, sender in messages
+                ]
+                pages[topic, since, limit] = Page(publications, floor <= since <= head, head)
+        return pages
+
+    def _answer(
+        self,
+        batch: Sequence[_Question],
+        result: Mapping[tuple[str, str, int], Page] | Exception,
+    ) -> None:
+        for question in batch:
+            answer = result if isinstance(result, Exception) else result[question.key]
+            _settle(question.page, answer)
+
+
+def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """
+    Tell a future what came of it, unless whoever waited was cancelled.
+    """
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _check_text(*texts: str) -> None:
+    """
+    Raise UnicodeEncodeError for what is no text: half of a surrogate pair.
+    """
+    for text in texts:
+        text.encode()

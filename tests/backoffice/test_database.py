@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from sqlalchemy import inspect
+
+from backoffice.fakes import quick_hasher
+from notifier.backoffice import OperatorStore, SentStore
+from notifier.backoffice.database import open_database
+
+
+def test_file_is_for_its_owner_only_when_made(tmp_path: Path) -> None:
+    """
+    Nobody else on the machine can read the hashes and the notices.
+    """
+    path = tmp_path / "data" / "notifier.db"
+    open_database(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_tables_are_added_when_the_file_lacks_them(tmp_path: Path) -> None:
+    """
+    A file of an earlier version keeps what it has and gets the rest.
+    """
+    path = tmp_path / "notifier.db"
+    operators = OperatorStore(path, hasher=quick_hasher())
+    operators.add("ada", "correct horse")
+    with open_database(path).begin() as connection:
+        connection.exec_driver_sql("DROP TABLE sent_notices")
+    SentStore(path).add("ada", None, "hello", 1)
+    assert {"operators", "sent_notices"} <= set(inspect(open_database(path)).get_table_names())
+    assert operators.verify("ada", "correct horse")

@@ -1,5 +1,5 @@
 """
-A channel that keeps a log, as the design's part 4 has it: `head`, `since`, `recovered`.
+Channels with a history: the server's own, and one that outlives the server.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Any
 from transports.world import Room, WorldSocket
 
 from notifier import Ok, handle_in
+from notifier.engine import Retention
 
 
 class LoggedRoom(Room):
@@ -39,5 +40,37 @@ class LoggedRoom(Room):
         return Ok({"id": one["id"]})
 
 
+class KeptRoom(Room):
+    """
+    Has the server's own history.
+    """
+
+    history = Retention(max_count=100)
+
+    @handle_in("publish")
+    async def publish(self, payload):
+        await self.broadcast("news", payload)
+        return Ok()
+
+
+class PresenceRoom(Room):
+    """
+    Tells who is there.
+    """
+
+    async def join(self, payload):
+        self.send("joined")
+        return Ok()
+
+    async def handle_info(self, message):
+        await self.track(self.socket.user.id, {})
+        await self.push("presence_state", await self.presences())
+
+
 class HistorySocket(WorldSocket):
-    channels = {**WorldSocket.channels, "logged:*": LoggedRoom}
+    channels = {
+        **WorldSocket.channels,
+        "logged:*": LoggedRoom,
+        "kept:*": KeptRoom,
+        "who:*": PresenceRoom,
+    }

@@ -72,7 +72,7 @@ class Relay:
                 return
             # Each in its own time, until either side ends.
             pumps = [
-                asyncio.ensure_future(self._pump(reader, up_writer, is_up=True)),
+                asyncio.ensure_future(self._pump(reader, up_writer, task)),
                 asyncio.ensure_future(self._pump(up_reader, writer)),
             ]
             try:
@@ -85,11 +85,20 @@ class Relay:
             up_writer.transport.abort()
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_up: bool = False
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        task: asyncio.Task[None] | None = None,
     ) -> None:
         while data := await reader.read(65_536):
-            if is_up:
+            if task is not None:
                 self.seen.append(data)
+                if b"/websocket" in data.partition(b"\r\n")[0]:  # on a connection used before
+                    self._open[task] = data.partition(b"\r\n")[0]
+                    if self.websockets == "refuse":
+                        return
+                    if self.websockets == "stall":
+                        await asyncio.Event().wait()
             writer.write(data)
             await writer.drain()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from notifier_client import (
+    Change,
     Channel,
     ChannelClosed,
     ConnectionRefused,
@@ -57,6 +58,15 @@ async def next_of(channel: Channel) -> Any:
     async with asyncio.timeout(LONG_S):
         message = await anext(channel)
     return message.event, message.payload
+
+
+async def next_news(channel: Channel) -> Any:
+    """
+    Wait for the next of what was published; presence comes in between.
+    """
+    while (message := await next_of(channel))[0] != "news":
+        pass
+    return message[1]
 
 
 async def carried(socket: Socket, by: str) -> None:
@@ -408,27 +418,50 @@ async def test_push_is_told_when_its_session_is_lost(world: World) -> None:
 # History
 
 
-async def test_rejoin_brings_what_was_missed(world: World) -> None:
+@pytest.mark.parametrize("topic", ["logged:a", "kept:a"])
+async def test_rejoin_brings_what_was_missed(world: World, topic: str) -> None:
     """
     After a lost session what came meanwhile follows, each message once.
     """
     rejoins: list[Any] = []
     async with a_socket(world) as socket, a_socket(world, token=world.token("bob")) as other:
-        room = socket.channel("logged:a", on_rejoin=rejoins.append)
-        writer = other.channel("logged:a")
+        room, writer = socket.channel(topic, on_rejoin=rejoins.append), other.channel(topic)
         await room.join()
         await writer.join()
         await writer.push("publish", {"n": 1})
-        assert await next_of(room) == ("news", {"n": 1, "id": "001"})
+        first = await next_news(room)
         await world.server.endpoint.disconnect("user_socket:ann")
         for number in (2, 3):
             await writer.push("publish", {"n": number})
-        assert [await next_of(room), await next_of(room)] == [
-            ("news", {"n": 2, "id": "002"}),
-            ("news", {"n": 3, "id": "003"}),
-        ]
-        assert (rejoins[0].since, rejoins[0].recovered) == ("001", True)
-        assert room.last_id == "003"
+        rest = [await next_news(room), await next_news(room)]
+        assert [one["n"] for one in (first, *rest)] == [1, 2, 3]
+        assert (rejoins[0].since, rejoins[0].recovered) == (first["id"], True)
+        assert room.last_id == rest[-1]["id"]
+
+
+async def test_presence_is_followed(world: World) -> None:
+    """
+    Who comes and who goes, as the server's own presence tells.
+    """
+    changes: list[Change] = []
+
+    async def there(*names: str) -> None:
+        async with asyncio.timeout(LONG_S):
+            while set(room.presence.state) != set(names):
+                world.pass_time(0.1)  # changes that follow each other closely go out as one
+                await asyncio.sleep(0)
+
+    async with joined(world, "who:a") as (_, room):
+        room.on_presence = changes.append
+        await there("ann")
+        async with joined(world, "who:a", token=world.token("bob")):
+            await there("ann", "bob")
+        await there("ann")
+        world.pass_time(1)
+    assert [(set(one.joins), set(one.leaves)) for one in changes[-2:]] == [
+        ({"bob"}, set()),
+        (set(), {"bob"}),
+    ]
 
 
 async def test_gap_is_told_when_the_history_does_not_reach(world: World) -> None:
@@ -445,15 +478,15 @@ async def test_gap_is_told_when_the_history_does_not_reach(world: World) -> None
     assert [one.recovered for one in rejoins] == [False]
 
 
-async def test_slow_reader_catches_up_from_history(world: World) -> None:
+@pytest.mark.parametrize("topic", ["logged:a", "kept:a"])
+async def test_slow_reader_catches_up_from_history(world: World, topic: str) -> None:
     """
     A queue that is full takes no more; once it is read the rest comes from the history.
     """
-    async with a_socket(world) as socket, socket.channel("logged:a", max_queue=3) as room:
+    async with a_socket(world) as socket, socket.channel(topic, max_queue=3) as room:
         await asyncio.gather(*(room.push("publish", {"n": n}) for n in range(10)))
         assert len(room._queue) == 3
-        ids = [(await next_of(room))[1]["id"] for _ in range(10)]
-    assert ids == [f"{number:03}" for number in range(1, 11)]
+        assert [(await next_news(room))["n"] for _ in range(10)] == list(range(10))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.contract import TOPIC, Clock, EngineContract, listen, log
+from engine.actors import TOPIC, Clock, listen, log
+from engine.contract import EngineContract
 from notifier.engine import Engine, MemoryEngine, Publication, Retention
 
 

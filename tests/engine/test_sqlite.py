@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
-from engine.contract import NOW, TOPIC, Clock, Ear, EngineContract, bodies, listen, log
+from engine.actors import NOW, TOPIC, Clock, Ear, bodies, listen, log
+from engine.contract import EngineContract
 from notifier.engine import Engine, Page, Publication, Receipt, Retention, SqliteEngine
 from notifier.engine import sqlite as sqlite_engine
 from notifier.engine.sqlite_log import Row, SqliteLog

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from engine.contract import NOW, TOPIC, Clock
+from engine.actors import NOW, TOPIC, Clock
 from notifier.engine.sqlite_log import SWEEP_ROWS, Row, SqliteLog
 from notifier.errors import EngineError
 

@@ -35,8 +35,12 @@ class Retention:
     max_age_s: float = field(default=86_400.0)
 
     @max_count.validator
+    def _check_count(self, attribute: Attribute[int], value: int) -> None:
+        if not value >= 1:
+            raise ValueError(f"{attribute.name}: expected 1 or more, got {value}")
+
     @max_age_s.validator
-    def _check(self, attribute: Attribute[float], value: float) -> None:
+    def _check_age(self, attribute: Attribute[float], value: float) -> None:
         if not value >= 0:
             raise ValueError(f"{attribute.name}: expected 0 or more, got {value}")
 

@@ -292,7 +292,8 @@ async def test_log_outlasts_the_engine(path: Path, clock: Clock) -> None:
     """
     engine = SqliteEngine(path, clock)
     ids = await log(engine, 1, 2, 3, retention=Retention(max_count=2))
-    gone = await log(engine, 1, topic="room:b", retention=Retention(max_count=0))
+    gone = await log(engine, 1, topic="room:b", retention=Retention(max_age_s=0.0))
+    clock.now += 1
     start = await engine.head("room:c")
     before = await engine.read(TOPIC, "", 10)
     await engine.close()
@@ -303,7 +304,9 @@ async def test_log_outlasts_the_engine(path: Path, clock: Clock) -> None:
     await engine.close()
 
 
-@pytest.mark.parametrize("retention", [Retention(), Retention(max_count=0)], ids=["kept", "gone"])
+@pytest.mark.parametrize(
+    "retention", [Retention(), Retention(max_age_s=0.0)], ids=["kept", "gone"]
+)
 async def test_ids_go_on_when_the_clock_was_set_back(path: Path, retention: Retention) -> None:
     """
     No id is used again after a restart, also where nothing is left of the first.

@@ -114,7 +114,8 @@ class Page:
 
 
 Receiver = Callable[[Publication], int]
-"""Takes a publication, returns how many sessions it was handed to. Never raises."""
+"""Takes a publication, returns how many sessions it was handed to. Never raises,
+and changes nothing of what it takes: others get the same object."""
 
 
 class Engine(ABC):
@@ -136,9 +137,14 @@ class Engine(ABC):
         the log and of delivery is that of the calls; a caller that is cancelled
         may have published all the same.
 
+        What is logged is stored and delivered as it is at the call, in JSON's
+        own values: a copy, which the caller cannot change afterwards. What is
+        not logged is handed on as the very object: leave it as it is.
+
         Each publication trims its topic's log to the count and the age of the
         retention that it brings. Raises EngineError where it could not be
-        stored: then nobody gets it, and its id is never used.
+        stored, TypeError for a payload and ValueError for a topic that no log
+        can hold: then nobody gets it, and its id is never used.
         """
 
     @abstractmethod
@@ -163,6 +169,10 @@ class Engine(ABC):
         Holds all that was published before the call, with its sender, and
         nothing over the age of the topic's last retention, also where nobody
         has published since. What is over age is freed in time, not at once.
+
+        Readers may share a page and what is in it: change nothing of it. The
+        log would stay as it is. Raises EngineError where the log cannot be
+        read, ValueError for what is no text.
         """
 
     @abstractmethod

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from attrs import define, field
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
+from notifier.engine.bodies import check_text, decode, encode
 from notifier.engine.ids import IdMaker
 from notifier.engine.receivers import Receivers
 
@@ -26,22 +27,22 @@ class _Log:
     floor: str
     retention: Retention = field(factory=Retention)
     ids: list[str] = field(factory=list)
-    publications: list[Publication] = field(factory=list)
+    bodies: list[bytes] = field(factory=list)
 
     @property
     def head(self) -> str:
         return self.ids[-1] if self.ids else self.floor
 
-    def append(self, publication: Publication, id: str) -> None:
+    def append(self, id: str, body: bytes) -> None:
         self.ids.append(id)
-        self.publications.append(publication)
+        self.bodies.append(body)
 
     def trim(self, now: float) -> None:
         expired = bisect_left(self.ids, self.retention.oldest(now))
         count = max(expired, len(self.ids) - self.retention.count)
         if count > 0:
             self.floor = self.ids[count - 1]
-            del self.ids[:count], self.publications[:count]
+            del self.ids[:count], self.bodies[:count]
 
 
 @define(eq=False, repr=False)
@@ -91,30 +92,35 @@ class MemoryEngine(Engine):
         """
         Read up to `limit` publications that come after the id `since`.
         """
+        check_text(topic=topic, since=since)
         log = self._log(topic)
         log.trim(self.clock())
         recovered = log.floor <= since <= log.head
         start = bisect_right(log.ids, since)
-        return Page(log.publications[start : start + limit], recovered, log.head)
+        publications = [decode(topic, body) for body in log.bodies[start : start + limit]]
+        return Page(publications, recovered, log.head)
 
     async def head(self, topic: str) -> str:
         """
         Tell the newest id of a log, or where it begins while it is empty.
         """
+        check_text(topic=topic)
         return self._log(topic).head
 
     def _log(self, topic: str) -> _Log:
         return self._logs.get(topic) or _Log(floor=self._created)
 
     def _store(self, publication: Publication, retention: Retention) -> Publication:
-        log = self._logs.setdefault(publication.topic, self._log(publication.topic))
+        topic = publication.topic
+        check_text(topic=topic)
         id, now = self._ids.make(), self.clock()
-        stored = publication.with_id(id)
-        log.append(stored, id)
+        body = encode(publication.with_id(id))
+        log = self._logs.setdefault(topic, self._log(topic))
+        log.append(id, body)
         log.retention = retention
         log.trim(now)
         self._trim_next(now)
-        return stored
+        return decode(topic, body)
 
     def _trim_next(self, now: float) -> None:
         # One of all the logs with each publication, in turns: those that nobody uses are freed too.

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 from attrs import define, field, frozen
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
 from notifier.engine.batches import Batches
+from notifier.engine.bodies import check_text, decode, encode, publication_of
 from notifier.engine.ids import IdMaker, milliseconds
 from notifier.engine.receivers import Receivers
 from notifier.engine.sqlite_log import Row, SqliteLog
@@ -110,8 +110,6 @@ class SqliteEngine(Engine):
     ) -> Receipt:
         """
         Hand the publication out, after the commit that stores it if its topic is logged.
-
-        Raises TypeError for what JSON cannot hold.
         """
         self._check_open()
         if retention is None or not isinstance(publication.payload, Mapping):
@@ -145,7 +143,7 @@ class SqliteEngine(Engine):
         Read up to `limit` publications that come after the id `since`; waits for no commit.
         """
         self._check_open()
-        _check_text(topic, since)
+        check_text(topic=topic, since=since)
         page = asyncio.get_running_loop().create_future()
         self._reads.put(_Question(topic, since, limit, page))
         found: Page = await page
@@ -176,12 +174,11 @@ class SqliteEngine(Engine):
 
     def _entry(self, publication: Publication, retention: Retention) -> _Entry:
         # What cannot be stored is found here, where it fails nobody else's.
-        _check_text(publication.topic)
+        check_text(topic=publication.topic)
         now, id = self.clock(), self._ids.make()
-        stored = publication.with_id(id)
-        body = orjson.dumps([id, stored.event, stored.payload, stored.sender]).decode()
+        body = encode(publication.with_id(id)).decode()
         row = Row(
-            topic=stored.topic,
+            topic=publication.topic,
             id=id,
             expires_ms=milliseconds(id) + retention.age_ms,
             body=body,
@@ -189,7 +186,7 @@ class SqliteEngine(Engine):
             max_age_ms=retention.age_ms,
             oldest=retention.oldest(now),
         )
-        return _Entry(row, stored, asyncio.get_running_loop().create_future())
+        return _Entry(row, decode(row.topic, body), asyncio.get_running_loop().create_future())
 
     # --- the thread that writes
 
@@ -240,10 +237,7 @@ class SqliteEngine(Engine):
         for limit, asked in by_limit.items():
             stretches = self._log.read(list(asked), limit, now)
             for (topic, since), (floor, head, messages) in zip(asked, stretches, strict=True):
-                publications = [
-                    Publication(topic, event, payload, id, sender)
-                    for id, event, payload, sender in messages
-                ]
+                publications = [publication_of(topic, *message) for message in messages]
                 pages[topic, since, limit] = Page(publications, floor <= since <= head, head)
         return pages
 
@@ -267,11 +261,3 @@ def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
         future.set_exception(outcome)
     else:
         future.set_result(outcome)
-
-
-def _check_text(*texts: str) -> None:
-    """
-    Raise UnicodeEncodeError for what is no text: half of a surrogate pair.
-    """
-    for text in texts:
-        text.encode()

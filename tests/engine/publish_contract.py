@@ -144,6 +144,73 @@ class PublishContract(EngineMaker):
         assert payload == {"body": 1, "id": "mine"}
         assert ear.payloads == [{"body": 1, "id": receipt.id}]
 
+    async def test_log_takes_the_payload_as_it_is_at_the_call(self, engine: Engine) -> None:
+        """
+        What the publisher changes afterwards, however deep, is neither delivered nor stored.
+        """
+        ear, payload = await listen(engine), {"body": {"to": ["ada"]}}
+        task = asyncio.create_task(engine.publish(Publication(TOPIC, "e", payload), Retention()))
+        await asyncio.sleep(0)
+        payload["body"]["to"].append("bob")
+        payload["body"]["unfit"] = [object()]
+        id = (await task).id
+        assert ear.payloads == [{"body": {"to": ["ada"]}, "id": id}]
+        assert list((await engine.read(TOPIC, "", 10)).publications) == ear.heard
+
+    async def test_log_delivers_what_it_stores(self, engine: Engine) -> None:
+        """
+        Values that JSON has no word for become the nearest, live as well as in the log.
+        """
+        ear = await listen(engine)
+        payload = {"pair": (1, 2), "nan": float("nan")}
+        id = (await engine.publish(Publication(TOPIC, "e", payload), Retention())).id
+        assert ear.payloads == [{"pair": [1, 2], "nan": None, "id": id}]
+        assert list((await engine.read(TOPIC, "", 10)).publications) == ear.heard
+
+    async def test_log_stays_when_receivers_and_readers_change_what_they_got(
+        self, engine: Engine
+    ) -> None:
+        """
+        They break their word, and harm those who share the object with them, but not the log.
+        """
+        ear = await listen(engine)
+        await log(engine, 1)
+        stored = list((await engine.read(TOPIC, "", 10)).publications)
+        assert stored == ear.heard
+        ear.heard[0].payload["body"] = 2
+        for _ in range(2):
+            page = await engine.read(TOPIC, "", 10)
+            assert bodies(page) == [1]
+            page.publications[0].payload.clear()
+
+    @pytest.mark.parametrize("value", [object(), 2**70, {1: 2}, "\ud800"], ids=repr)
+    async def test_log_refuses_what_is_no_json(self, engine: Engine, value: object) -> None:
+        """
+        The publisher is told, nobody gets it, and nobody else's publication suffers.
+        """
+        ear = await listen(engine)
+        broken = engine.publish(Publication(TOPIC, "e", {"body": value}), Retention())
+        outcomes = await asyncio.gather(
+            log(engine, 1), broken, log(engine, 2), return_exceptions=True
+        )
+        assert isinstance(outcomes[1], TypeError)
+        assert list((await engine.read(TOPIC, "", 10)).publications) == ear.heard
+        assert [one.payload["body"] for one in ear.heard] == [1, 2]
+
+    async def test_topic_and_since_are_refused_when_they_are_no_text(self, engine: Engine) -> None:
+        """
+        Half of a surrogate pair: by every verb of the log in the same words.
+        """
+        half = "room:\ud800"
+        for name, work in (
+            ("topic", engine.publish(Publication(half, "e", {}), Retention())),
+            ("topic", engine.read(half, "", 10)),
+            ("topic", engine.head(half)),
+            ("since", engine.read(TOPIC, half, 10)),
+        ):
+            with pytest.raises(ValueError, match=f"^{name}: expected text, got half"):
+                await work
+
     async def test_log_keeps_who_is_not_to_get_it(self, engine: Engine) -> None:
         """
         Who catches up leaves its own broadcast_from out, as it did when it was live.

@@ -67,7 +67,7 @@ async def test_log_holds_no_more_than_is_kept() -> None:
     engine = MemoryEngine(Clock())
     await log(engine, *range(50), retention=Retention(max_count=3))
     kept = engine._log(TOPIC)
-    assert len(kept.ids) == len(kept.publications) == 3
+    assert len(kept.ids) == len(kept.bodies) == 3
 
 
 async def test_log_is_freed_in_time_when_nobody_uses_it() -> None:

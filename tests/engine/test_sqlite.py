@@ -205,32 +205,6 @@ async def test_publication_is_refused_when_too_much_waits(
     await asyncio.gather(*tasks)
 
 
-@pytest.mark.parametrize(
-    "publication",
-    [
-        Publication(TOPIC, "e", {"body": object()}),
-        Publication(TOPIC, "e", {"body": 2**70}),
-        Publication(TOPIC, "e\ud800", {}),
-        Publication("room:\ud800", "e", {}),
-    ],
-    ids=["object", "number", "event", "topic"],
-)
-async def test_publication_that_cannot_be_stored_fails_no_other(
-    engine: SqliteEngine, publication: Publication
-) -> None:
-    """
-    It is refused where it comes in, before it is one of a batch.
-    """
-    outcomes = await asyncio.gather(
-        log(engine, 1),
-        engine.publish(publication, Retention()),
-        log(engine, 2),
-        return_exceptions=True,
-    )
-    assert isinstance(outcomes[1], TypeError | ValueError)
-    assert bodies(await engine.read(TOPIC, "", 10)) == [1, 2]
-
-
 async def test_receiver_that_raises_fails_no_other(engine: SqliteEngine) -> None:
     """
     It broke its word; the publisher is told, the rest of the batch goes on.
@@ -304,9 +278,7 @@ async def test_log_outlasts_the_engine(path: Path, clock: Clock) -> None:
     await engine.close()
 
 
-@pytest.mark.parametrize(
-    "retention", [Retention(), Retention(max_age_s=0.0)], ids=["kept", "gone"]
-)
+@pytest.mark.parametrize("retention", [Retention(), Retention(max_age_s=0.0)], ids=["kept", "gone"])
 async def test_ids_go_on_when_the_clock_was_set_back(path: Path, retention: Retention) -> None:
     """
     No id is used again after a restart, also where nothing is left of the first.

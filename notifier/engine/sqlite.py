@@ -163,6 +163,12 @@ class SqliteEngine(Engine):
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.shield(self._closing)
 
+    def discard(self) -> None:
+        """
+        Close the file of an engine that was never used, as `close` does, outside an event loop.
+        """
+        self._log.close()
+
     async def _close(self) -> None:
         await self._commits.finish()
         await self._reads.finish()

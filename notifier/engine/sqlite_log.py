@@ -147,7 +147,8 @@ class SqliteLog:
     The logs of one file, which is made where there is none; one owner at a time.
 
     `clock` dates a file that is new. Raises EngineError for a file that another
-    process owns, that is no log of ours, or that a newer Notifier has made.
+    process owns, that may not be written, that is no log of ours, or that another
+    release of Notifier has made.
     """
 
     path: Path
@@ -257,6 +258,8 @@ class SqliteLog:
                 f"expected a history of version {SCHEMA_VERSION}, got version {version}: "
                 "it was made by another release of Notifier",
             )
+        # A file that may only be read would say so at the first publication and no sooner.
+        self._writer.executescript("BEGIN IMMEDIATE; UPDATE meta SET created = created; ROLLBACK")
         question = "SELECT max(created, coalesce((SELECT max(head) FROM topics), '')) FROM meta"
         self.last = self._writer.execute(question).fetchone()[0]
 

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -209,6 +210,25 @@ def test_file_is_refused_when_its_directory_is_missing(tmp_path: Path) -> None:
     """
     with pytest.raises(EngineError, match="No such file or directory"):
         SqliteLog(tmp_path / "missing" / "history.db", Clock())
+
+
+def test_file_is_refused_when_it_may_only_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    At once, not at the first publication; SQLite itself opens such a file in silence.
+    """
+    SqliteLog(path, Clock()).close()
+    connect = sqlite3.connect
+
+    def connect_to_read(place: Path, **options: Any) -> sqlite3.Connection:
+        mode = "ro" if place == path else "rw"
+        return connect(f"file:{place}?mode={mode}", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_read)
+    with pytest.raises(EngineError) as raised:
+        SqliteLog(path, Clock())
+    assert str(raised.value) == f"cannot open {path}: attempt to write a readonly database"
 
 
 def test_file_is_made_anew_when_the_first_start_was_cut_off(path: Path) -> None:

@@ -19,9 +19,9 @@ def encode(publication: Publication) -> bytes:
 
     Raises TypeError for what JSON cannot hold.
     """
-    return orjson.dumps(
-        [publication.id, publication.event, publication.payload, publication.sender]
-    )
+    one = publication
+    # A copy, since orjson gives its whole buffer of 4 kB away, however little is in it.
+    return bytes(memoryview(orjson.dumps([one.id, one.event, one.payload, one.sender])))
 
 
 def decode(topic: str, body: bytes | str) -> Publication:

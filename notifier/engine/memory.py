@@ -5,7 +5,9 @@ The engine of one process that keeps everything in memory.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from attrs import define, field
 
@@ -14,14 +16,18 @@ from notifier.engine.bodies import check_text, decode, encode
 from notifier.engine.ids import IdMaker
 from notifier.engine.receivers import Receivers
 
+MAX_EMPTY: Final = 10_000
+"""Topics whose last message is gone and whose newest id is remembered all the
+same: about 2 MB. With one more the first is forgotten, and a client that comes
+back with its id is told that something may be missing, as after a restart."""
+
 
 @define(eq=False)
 class _Log:
     """
     One topic's kept messages, and the retention that came with the last.
 
-    `floor` is the last id trimmed, or the engine's first: nothing of a topic
-    is older than its engine.
+    `floor` is the last id trimmed, or where the log begins.
     """
 
     floor: str
@@ -55,13 +61,17 @@ class MemoryEngine(Engine):
 
     clock: Callable[[], float]
     _ids: IdMaker = field(init=False)
-    _created: str = field(init=False)
     _receivers: Receivers = field(init=False, factory=Receivers)
-    _logs: dict[str, _Log] = field(init=False, factory=dict)
+    # Ordered ones, since in a plain dict it is a search to find the first after many have gone.
+    _logs: OrderedDict[str, _Log] = field(init=False, factory=OrderedDict)
+    _empty: OrderedDict[str, str] = field(init=False, factory=OrderedDict)
+    """The heads of logs that became empty, the longest empty first."""
+    _floor: str = field(init=False)
+    """Where the log of any other topic begins: no id that was forgotten is above it."""
 
     def __attrs_post_init__(self) -> None:
         self._ids = IdMaker(self.clock)
-        self._created = self._ids.make()
+        self._floor = self._ids.make()
 
     def __repr__(self) -> str:
         return f"<MemoryEngine {len(self._receivers)} topics, {len(self._logs)} logs>"
@@ -108,7 +118,7 @@ class MemoryEngine(Engine):
         return self._log(topic).head
 
     def _log(self, topic: str) -> _Log:
-        return self._logs.get(topic) or _Log(floor=self._created)
+        return self._logs.get(topic) or _Log(floor=self._empty.get(topic, self._floor))
 
     def _store(self, publication: Publication, retention: Retention) -> Publication:
         topic = publication.topic
@@ -116,6 +126,7 @@ class MemoryEngine(Engine):
         id, now = self._ids.make(), self.clock()
         body = encode(publication.with_id(id))
         log = self._logs.setdefault(topic, self._log(topic))
+        self._empty.pop(topic, None)
         log.append(id, body)
         log.retention = retention
         log.trim(now)
@@ -124,6 +135,12 @@ class MemoryEngine(Engine):
 
     def _trim_next(self, now: float) -> None:
         # One of all the logs with each publication, in turns: those that nobody uses are freed too.
-        topic = next(iter(self._logs))
-        log = self._logs[topic] = self._logs.pop(topic)
+        topic, log = self._logs.popitem(last=False)
         log.trim(now)
+        if log.ids:
+            self._logs[topic] = log
+            return
+        self._empty[topic] = log.head
+        if len(self._empty) > MAX_EMPTY:
+            _, forgotten = self._empty.popitem(last=False)
+            self._floor = max(self._floor, forgotten)

@@ -20,6 +20,11 @@ from notifier.protocol import Payload
 _FOREVER: Final = 2**53
 """Counts and milliseconds are stored as 64 bits; beyond this it is all the same."""
 
+MAX_PAGE_BYTES: Final = 262_144
+"""What the messages of a page hold together, as they are stored (JSON, in UTF-8),
+so that no reader takes up much memory and time. What is more is for the next
+page; a message that is larger is a page of its own."""
+
 
 @frozen
 class Retention:
@@ -105,12 +110,14 @@ class Page:
 
     `recovered` is False where `since` does not lie within the log, so that
     something may be missing; `head` is the newest id of the log, or where it
-    begins while it is empty.
+    begins while it is empty. `is_last` is True where the log holds nothing
+    between the last publication, or `since` if there is none, and `head`.
     """
 
     publications: Sequence[Publication]
     recovered: bool
     head: str
+    is_last: bool
 
 
 Receiver = Callable[[Publication], int]
@@ -165,6 +172,9 @@ class Engine(ABC):
     async def read(self, topic: str, since: str, limit: int) -> Page:
         """
         Read up to `limit` publications of a log that come after the id `since`.
+
+        A page holds fewer where they are large: MAX_PAGE_BYTES, or one message.
+        While it is not `is_last`, read on from its last publication.
 
         Holds all that was published before the call, with its sender, and
         nothing over the age of the topic's last retention, also where nobody

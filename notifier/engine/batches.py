@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
@@ -99,3 +99,15 @@ class Batches(Generic[Item, Result]):
             return self.work(batch)
         except Exception as error:
             return error
+
+
+def settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """
+    Tell a future what came of it, unless whoever waited was cancelled.
+    """
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

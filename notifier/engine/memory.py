@@ -7,11 +7,20 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from itertools import accumulate, takewhile
 from typing import Final
 
 from attrs import define, field
 
-from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
+from notifier.engine.base import (
+    MAX_PAGE_BYTES,
+    Engine,
+    Page,
+    Publication,
+    Receipt,
+    Receiver,
+    Retention,
+)
 from notifier.engine.bodies import check_text, decode, encode
 from notifier.engine.ids import IdMaker
 from notifier.engine.receivers import Receivers
@@ -42,6 +51,15 @@ class _Log:
     def append(self, id: str, body: bytes) -> None:
         self.ids.append(id)
         self.bodies.append(body)
+
+    def page_end(self, start: int, limit: int) -> int:
+        """
+        Tell where a page ends that begins at `start`.
+        """
+        bodies = self.bodies[start : start + limit]
+        sums = accumulate(map(len, bodies))
+        count = sum(1 for size in takewhile(MAX_PAGE_BYTES.__ge__, sums))
+        return start + (count or len(bodies[:1]))
 
     def trim(self, now: float) -> None:
         expired = bisect_left(self.ids, self.retention.oldest(now))
@@ -107,8 +125,9 @@ class MemoryEngine(Engine):
         log.trim(self.clock())
         recovered = log.floor <= since <= log.head
         start = bisect_right(log.ids, since)
-        publications = [decode(topic, body) for body in log.bodies[start : start + limit]]
-        return Page(publications, recovered, log.head)
+        stop = log.page_end(start, limit)
+        publications = [decode(topic, body) for body in log.bodies[start:stop]]
+        return Page(publications, recovered, log.head, is_last=stop == len(log.ids))
 
     async def head(self, topic: str) -> str:
         """

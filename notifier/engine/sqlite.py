@@ -8,16 +8,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field, frozen
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
-from notifier.engine.batches import Batches
-from notifier.engine.bodies import check_text, decode, encode, publication_of
+from notifier.engine.batches import Batches, settle
+from notifier.engine.bodies import check_text, decode, encode
 from notifier.engine.ids import IdMaker, milliseconds
 from notifier.engine.receivers import Receivers
 from notifier.engine.sqlite_log import Row, SqliteLog
+from notifier.engine.sqlite_reads import SqliteReads
 from notifier.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,8 @@ MAX_COMMIT: Final = 1_000
 """Publications in one commit: about 10 ms of SQLite, and well below the 32,766
 parameters that a statement may have. What is more waits for the next."""
 
-MAX_READS: Final = 32
-"""Reads that are answered together; each may be a page of large messages."""
-
 SWEEP_S: Final = 60.0
 """Seconds between two sweeps of what is over age. It is out of sight before."""
-
-_BEYOND: Final = "g"
-"""Sorts above every id: a read from there finds nothing, and tells the head."""
 
 
 @frozen
@@ -52,22 +47,6 @@ class _Entry:
     row: Row
     publication: Publication
     receipt: asyncio.Future[Receipt]
-
-
-@frozen
-class _Question:
-    """
-    A read that waits for its turn.
-    """
-
-    topic: str
-    since: str
-    limit: int
-    page: asyncio.Future[Page]
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        return self.topic, self.since, self.limit
 
 
 @define(eq=False, repr=False)
@@ -87,7 +66,7 @@ class SqliteEngine(Engine):
     _ids: IdMaker = field(init=False)
     _receivers: Receivers = field(init=False, factory=Receivers)
     _commits: Batches[_Entry, None] = field(init=False)
-    _reads: Batches[_Question, Mapping[tuple[str, str, int], Page]] = field(init=False)
+    _reads: SqliteReads = field(init=False)
     _waiting: int = field(init=False, default=0)
     _waiting_characters: int = field(init=False, default=0)
     _swept_at: float = field(init=False)
@@ -100,7 +79,7 @@ class SqliteEngine(Engine):
         self._commits = Batches(
             "notifier-commits", self._commit, self._committed, MAX_COMMIT, self._sweep
         )
-        self._reads = Batches("notifier-reads", self._read, self._answer, MAX_READS)
+        self._reads = SqliteReads(self._log, self.clock)
 
     def __repr__(self) -> str:
         return f"<SqliteEngine {len(self._receivers)} topics, {self._waiting} waiting>"
@@ -144,16 +123,15 @@ class SqliteEngine(Engine):
         """
         self._check_open()
         check_text(topic=topic, since=since)
-        page = asyncio.get_running_loop().create_future()
-        self._reads.put(_Question(topic, since, limit, page))
-        found: Page = await page
-        return found
+        return await self._reads.page(topic, since, limit)
 
     async def head(self, topic: str) -> str:
         """
         Tell the newest id of a log, or where it begins while it is empty.
         """
-        return (await self.read(topic, _BEYOND, 0)).head
+        self._check_open()
+        check_text(topic=topic)
+        return await self._reads.head(topic)
 
     async def close(self) -> None:
         """
@@ -207,7 +185,7 @@ class SqliteEngine(Engine):
         for entry in batch:
             self._waiting -= 1
             self._waiting_characters -= len(entry.row.body)
-            _settle(entry.receipt, result or self._hand_out(entry.publication))
+            settle(entry.receipt, result or self._hand_out(entry.publication))
 
     def _hand_out(self, publication: Publication) -> Receipt | Exception:
         try:
@@ -229,41 +207,3 @@ class SqliteEngine(Engine):
             logger.warning("what is over age stays for now: %s", error)
         self._swept_at = now
         return SWEEP_S
-
-    # --- the thread that reads
-
-    def _read(self, batch: Sequence[_Question]) -> dict[tuple[str, str, int], Page]:
-        """
-        Answer each question once: those who come back after a restart all ask the same.
-        """
-        by_limit = dict[int, dict[tuple[str, str], None]]()
-        for question in batch:
-            by_limit.setdefault(question.limit, {})[question.topic, question.since] = None
-        pages, now = dict[tuple[str, str, int], Page](), self.clock()
-        for limit, asked in by_limit.items():
-            stretches = self._log.read(list(asked), limit, now)
-            for (topic, since), (floor, head, messages) in zip(asked, stretches, strict=True):
-                publications = [publication_of(topic, *message) for message in messages]
-                pages[topic, since, limit] = Page(publications, floor <= since <= head, head)
-        return pages
-
-    def _answer(
-        self,
-        batch: Sequence[_Question],
-        result: Mapping[tuple[str, str, int], Page] | Exception,
-    ) -> None:
-        for question in batch:
-            answer = result if isinstance(result, Exception) else result[question.key]
-            _settle(question.page, answer)
-
-
-def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
-    """
-    Tell a future what came of it, unless whoever waited was cancelled.
-    """
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)

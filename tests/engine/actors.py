@@ -68,6 +68,18 @@ async def log(
     return ids
 
 
+async def log_sizes(engine: Engine, sizes: list[int]) -> list[str]:
+    """
+    Publish messages of about so many bytes on a logged topic and return their ids.
+    """
+    ids = list[str]()
+    for size in sizes:
+        receipt = await engine.publish(Publication(TOPIC, "e", {"body": "x" * size}), Retention())
+        assert receipt.id is not None
+        ids.append(receipt.id)
+    return ids
+
+
 def bodies(page: Page) -> list[int]:
     return [publication.payload["body"] for publication in page.publications]
 
@@ -107,7 +119,9 @@ class Ledger:
             place %= len(self.ids)
             page = await engine.read(topic, self.ids[place], 2)
             assert page.recovered is (place >= first - 1)
-            assert [one.id for one in page.publications] == self.ids[max(first, place + 1) :][:2]
+            newer = self.ids[max(first, place + 1) :]
+            assert [one.id for one in page.publications] == newer[:2]
+            assert page.is_last is (len(newer) <= 2)
 
 
 class EngineMaker(ABC):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.actors import TOPIC, Clock, EngineMaker, Ledger, bodies, log
-from notifier.engine import Engine, Page, Retention
+from engine.actors import TOPIC, Clock, EngineMaker, Ledger, bodies, log, log_sizes
+from notifier.engine import MAX_PAGE_BYTES, Engine, Page, Publication, Retention
 
 
 class LogContract(EngineMaker):
@@ -33,7 +33,7 @@ class LogContract(EngineMaker):
         Who has the head has everything.
         """
         ids = await log(engine, 1, 2)
-        assert await engine.read(TOPIC, ids[1], 10) == Page([], True, ids[1])
+        assert await engine.read(TOPIC, ids[1], 10) == Page([], True, ids[1], True)
 
     async def test_read_gives_the_oldest_when_there_is_more_than_the_limit(
         self, engine: Engine
@@ -45,11 +45,86 @@ class LogContract(EngineMaker):
         ids = await log(engine, *range(7))
         for size in (3, 3, 1):
             page = await engine.read(TOPIC, since, 3)
+            assert page.is_last is (size == 1)
             assert (len(page.publications), page.recovered, page.head) == (size, True, ids[-1])
             got += bodies(page)
             assert page.publications[-1].id is not None
             since = page.publications[-1].id
         assert got == list(range(7))
+
+    async def test_page_is_last_when_it_holds_all_that_is_newer(self, engine: Engine) -> None:
+        """
+        Exactly then, also where it is as long as the limit, or empty.
+        """
+        start = await engine.head(TOPIC)
+        ids = [start, *await log(engine, 1, 2, 3)]
+        for place, since in enumerate(ids):
+            for limit in range(5):
+                page = await engine.read(TOPIC, since, limit)
+                assert page.is_last is (limit >= 3 - place)
+        assert (await engine.read(TOPIC, "ffffffffffff-00000", 0)).is_last
+        assert (await engine.read("room:never", start, 0)).is_last
+
+    async def test_page_is_last_when_all_that_was_newer_is_over_age(
+        self, engine: Engine, clock: Clock
+    ) -> None:
+        """
+        Its head is then above its last message, and there is nothing to read on for.
+        """
+        start = await engine.head(TOPIC)
+        ids = await log(engine, 1, 2, retention=Retention(max_age_s=10.0))
+        clock.now += 60.0
+        assert await engine.read(TOPIC, start, 10) == Page([], False, ids[1], True)
+
+    @pytest.mark.parametrize(
+        ("sizes", "pages"),
+        [
+            ([100_000] * 5, [2, 2, 1]),
+            ([1_000, 300_000, 1_000, 1_000], [1, 1, 2]),
+            ([300_000, 300_000], [1, 1]),
+            ([MAX_PAGE_BYTES - 200, 1_000, 1_000], [1, 2]),
+            ([1_000] * 300, [128, 128, 44]),
+            ([2_500] * 128, [102, 26]),
+        ],
+        ids=["even", "one-large", "all-large", "full", "small", "middling"],
+    )
+    async def test_page_holds_so_many_bytes_or_one_message(
+        self, engine: Engine, sizes: list[int], pages: list[int]
+    ) -> None:
+        """
+        Who reads on while a page is not the last gets all, whatever the sizes.
+        """
+        since = await engine.head(TOPIC)
+        ids = await log_sizes(engine, sizes)
+        got, lengths = list[str | None](), list[int]()
+        for is_last in [False] * (len(pages) - 1) + [True]:
+            page = await engine.read(TOPIC, since, 128)
+            assert (page.recovered, page.head, page.is_last) == (True, ids[-1], is_last)
+            got += [one.id for one in page.publications]
+            lengths.append(len(page.publications))
+            since = got[-1] or ""
+        assert (got, lengths) == (ids, pages)
+
+    async def test_page_counts_bytes_and_not_characters(self, engine: Engine) -> None:
+        """
+        A text of four bytes a character takes up as much as it does.
+        """
+        for _ in range(3):
+            await engine.publish(Publication(TOPIC, "e", {"body": "😀" * 40_000}), Retention())
+        assert len((await engine.read(TOPIC, "", 10)).publications) == 1
+
+    async def test_read_of_large_messages_hurts_no_other(self, engine: Engine) -> None:
+        """
+        Many who read the largest, from different places, and one who reads small ones.
+        """
+        ids = await log_sizes(engine, [1_000_000] * 20)
+        await log(engine, 1, 2, topic="room:b")
+        large = (engine.read(TOPIC, since, 128) for since in ["", *ids[:-1]])
+        *pages, small = await asyncio.gather(*large, engine.read("room:b", "", 128))
+        assert [page.publications[0].id for page in pages] == ids
+        assert {len(page.publications) for page in pages} == {1}
+        assert [page.is_last for page in pages] == [False] * 19 + [True]
+        assert (bodies(small), small.is_last) == ([1, 2], True)
 
     async def test_read_is_recovered_when_since_was_taken_before_the_first(
         self, engine: Engine
@@ -69,7 +144,7 @@ class LogContract(EngineMaker):
         """
         start = await engine.head("room:b")
         ids = await log(engine, 1, 2)
-        assert await engine.read("room:b", start, 10) == Page([], True, start)
+        assert await engine.read("room:b", start, 10) == Page([], True, start, True)
         assert await engine.head(TOPIC) == ids[-1]
 
     async def test_read_answers_each_when_many_read_at_once(self, engine: Engine) -> None:
@@ -86,6 +161,7 @@ class LogContract(EngineMaker):
             count = len(everything) // 2
             newer = everything[count + everything.index(since) + 1 :]
             assert (bodies(page), page.recovered) == (newer[:limit], True)
+            assert page.is_last is (len(newer) <= limit)
 
     async def test_read_holds_all_that_was_published_before(self, engine: Engine) -> None:
         """
@@ -129,7 +205,7 @@ class LogContract(EngineMaker):
         """
         start = await engine.head(TOPIC)
         for since in ("", "000000000000-00000", "ffffffffffff-00000"):
-            assert await engine.read(TOPIC, since, 10) == Page([], False, start)
+            assert await engine.read(TOPIC, since, 10) == Page([], False, start, True)
 
     async def test_log_keeps_the_newest_up_to_its_count(self, engine: Engine) -> None:
         """
@@ -182,8 +258,8 @@ class LogContract(EngineMaker):
         assert (bodies(page), page.recovered, page.head) == ([2], False, ids[1])
         assert (await engine.read(TOPIC, ids[0], 10)).recovered
         clock.now += 60.0
-        assert await engine.read(TOPIC, ids[1], 10) == Page([], True, ids[1])
-        assert await engine.read(TOPIC, ids[0], 10) == Page([], False, ids[1])
+        assert await engine.read(TOPIC, ids[1], 10) == Page([], True, ids[1], True)
+        assert await engine.read(TOPIC, ids[0], 10) == Page([], False, ids[1], True)
 
     async def test_log_stays_trimmed_when_the_clock_runs_back(
         self, engine: Engine, clock: Clock
@@ -221,7 +297,7 @@ class LogContract(EngineMaker):
         ids = await log(engine, 1, retention=Retention(max_age_s=10.0))
         clock.now += 60.0
         assert await engine.head(TOPIC) == ids[0]
-        assert await engine.read(TOPIC, ids[0], 10) == Page([], True, ids[0])
+        assert await engine.read(TOPIC, ids[0], 10) == Page([], True, ids[0], True)
 
     @settings(
         max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]

@@ -245,7 +245,7 @@ class PublishContract(EngineMaker):
         receipt = await engine.publish(Publication(TOPIC, "e", payload), Retention())
         assert receipt == Receipt(None, 1)
         assert ear.heard == [Publication(TOPIC, "e", payload)]
-        assert await engine.read(TOPIC, start, 10) == Page([], True, start)
+        assert await engine.read(TOPIC, start, 10) == Page([], True, start, True)
 
     async def test_topic_is_not_logged_without_a_retention(self, engine: Engine) -> None:
         """
@@ -253,7 +253,7 @@ class PublishContract(EngineMaker):
         """
         start = await engine.head(TOPIC)
         await engine.publish(Publication(TOPIC, "e", {}))
-        assert await engine.read(TOPIC, start, 10) == Page([], True, start)
+        assert await engine.read(TOPIC, start, 10) == Page([], True, start, True)
 
     @pytest.mark.parametrize("step", [0.0, 0.001, 60.0, -60.0], ids=repr)
     async def test_ids_sort_in_the_order_of_publishing(

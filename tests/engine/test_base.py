@@ -29,7 +29,7 @@ class Silent(Engine):
         return
 
     async def read(self, topic: str, since: str, limit: int) -> Page:
-        return Page([], True, since)
+        return Page([], True, since, True)
 
     async def head(self, topic: str) -> str:
         return ""

@@ -91,7 +91,7 @@ async def test_topic_goes_on_when_its_log_was_freed() -> None:
     """
     engine, ids = await _with_expired(2)
     assert await engine.head("room:0") == ids[0]
-    assert await engine.read("room:0", ids[0], 10) == Page([], True, ids[0])
+    assert await engine.read("room:0", ids[0], 10) == Page([], True, ids[0], True)
     await log(engine, 7, topic="room:0")
     page = await engine.read("room:0", ids[0], 10)
     assert (bodies(page), page.recovered) == ([7], True)
@@ -112,7 +112,7 @@ async def test_topic_is_not_recovered_when_its_id_was_forgotten(
         assert (await engine.read(topic, forgotten.pop(topic), 10)).recovered
     topic, lowest = min(forgotten.items())
     for one in (topic, "room:never"):
-        assert await engine.read(one, lowest, 10) == Page([], False, max(forgotten.values()))
+        assert await engine.read(one, lowest, 10) == Page([], False, max(forgotten.values()), True)
     await log(engine, 7, topic=topic)
     assert not (await engine.read(topic, lowest, 10)).recovered
 

@@ -64,39 +64,30 @@ async def engine(path: Path, clock: Clock) -> AsyncIterator[SqliteEngine]:
 @define(eq=False)
 class Disk:
     """
-    Stands before the log: commits and reads are counted, and wait until they are let.
+    Stands before the log: commits are counted, and wait until they are let.
     """
 
     let_commit: threading.Event = field(factory=threading.Event)
-    let_read: threading.Event = field(factory=threading.Event)
     commits: list[int] = field(factory=list)
-    reads: list[int] = field(factory=list)
 
-    async def begins(self, counted: list[int]) -> None:
-        while not counted:
+    async def begins(self) -> None:
+        while not self.commits:
             await asyncio.sleep(0)
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     """
-    A disk that reads at once, and commits nothing before it is let.
+    A disk that commits nothing before it is let.
     """
-    disk, append, read = Disk(), SqliteLog.append, SqliteLog.read
+    disk, append = Disk(), SqliteLog.append
 
     def held_append(log: SqliteLog, rows: Sequence[Row]) -> None:
         disk.commits.append(len(rows))
         assert disk.let_commit.wait(10)
         append(log, rows)
 
-    def held_read(log: SqliteLog, asked: Sequence[tuple[str, str]], *rest: float) -> object:
-        disk.reads.append(len(asked))
-        assert disk.let_read.wait(10)
-        return read(log, asked, *rest)  # type: ignore[arg-type]  # limit and now
-
     monkeypatch.setattr(SqliteLog, "append", held_append)
-    monkeypatch.setattr(SqliteLog, "read", held_read)
-    disk.let_read.set()
     return disk
 
 
@@ -131,7 +122,7 @@ async def test_publications_share_a_commit_when_they_come_while_one_runs(
     A hundred publishers cost two commits, not a hundred.
     """
     tasks = publish_soon(engine, *range(100))
-    await disk.begins(disk.commits)
+    await disk.begins()
     disk.let_commit.set()
     await asyncio.gather(*tasks)
     assert sum(disk.commits) == 100
@@ -162,7 +153,7 @@ async def test_publication_that_is_not_logged_waits_for_no_commit(
     """
     ear = await listen(engine)
     tasks = publish_soon(engine, 1)
-    await disk.begins(disk.commits)
+    await disk.begins()
     assert await engine.publish(Publication(TOPIC, "e", {})) == Receipt(None, 1)
     assert await engine.publish(Publication(TOPIC, "e", b"\xff"), Retention()) == Receipt(None, 1)
     assert ear.payloads == [{}, b"\xff"]
@@ -181,7 +172,7 @@ async def test_publication_is_refused_when_too_many_wait(
     """
     monkeypatch.setattr(sqlite_engine, "MAX_WAITING", 2)
     tasks = publish_soon(engine, 1, 2)
-    await disk.begins(disk.commits)
+    await disk.begins()
     with pytest.raises(EngineError, match=r"2 publications of .* wait for the disk already"):
         await log(engine, 3)
     disk.let_commit.set()
@@ -198,7 +189,7 @@ async def test_publication_is_refused_when_too_much_waits(
     """
     monkeypatch.setattr(sqlite_engine, "MAX_WAITING_CHARACTERS", 5)
     tasks = publish_soon(engine, 1)
-    await disk.begins(disk.commits)
+    await disk.begins()
     with pytest.raises(EngineError, match="wait for the disk already"):
         await log(engine, 2)
     disk.let_commit.set()
@@ -222,37 +213,14 @@ async def test_receiver_that_raises_fails_no_other(engine: SqliteEngine) -> None
     assert (len(ear.heard), bodies(await engine.read(TOPIC, "", 10))) == (1, [1])
 
 
-# Reads
-
-
-async def test_reads_go_together_and_the_same_is_read_once(
-    engine: SqliteEngine, disk: Disk
-) -> None:
-    """
-    Those who come back after a restart all have the same question.
-    """
-    disk.let_commit.set()
-    ids = await log(engine, 1, 2)
-    disk.let_read.clear()
-    first = asyncio.create_task(engine.read(TOPIC, "", 10))
-    await disk.begins(disk.reads)
-    same = [asyncio.create_task(engine.read(TOPIC, ids[0], 10)) for _ in range(20)]
-    other = asyncio.create_task(engine.read("room:b", ids[0], 10))
-    await asyncio.sleep(0)
-    disk.let_read.set()
-    pages = await asyncio.gather(first, *same, other)
-    assert disk.reads == [1, 2]
-    assert [bodies(page) for page in pages] == [[1, 2], *[[2]] * 20, []]
-
-
 async def test_read_waits_for_no_commit(engine: SqliteEngine, disk: Disk) -> None:
     """
     It gives what is committed, while something else is on its way to the disk.
     """
     start = await engine.head(TOPIC)
     tasks = publish_soon(engine, 1)
-    await disk.begins(disk.commits)
-    assert await engine.read(TOPIC, start, 10) == Page([], True, start)
+    await disk.begins()
+    assert await engine.read(TOPIC, start, 10) == Page([], True, start, True)
     disk.let_commit.set()
     await asyncio.gather(*tasks)
 
@@ -388,20 +356,6 @@ async def test_batch_is_refused_when_somebody_locks_the_file(path: Path, clock: 
     await engine.close()
 
 
-async def test_read_is_refused_when_the_file_is_damaged(engine: SqliteEngine) -> None:
-    """
-    The reader is told; the next may do better.
-    """
-    await log(engine, 1)
-    with closing(sqlite3.connect(engine.path, isolation_level=None)) as other:
-        other.execute("UPDATE messages SET body = '['")
-        for _ in range(2):
-            with pytest.raises(EngineError, match="it is damaged"):
-                await engine.read(TOPIC, "", 10)
-        other.execute("DELETE FROM messages")
-    assert bodies(await engine.read(TOPIC, "", 10)) == []
-
-
 async def test_mistake_of_ours_is_logged_with_its_traceback(
     engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
@@ -444,7 +398,7 @@ async def test_close_goes_on_when_who_called_it_is_cancelled(
     A bound on the shutdown does not leave the file half closed.
     """
     tasks = publish_soon(engine, 1)
-    await disk.begins(disk.commits)
+    await disk.begins()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(engine.close(), 0)
     disk.let_commit.set()

@@ -123,6 +123,7 @@ class SqliteEngine(Engine):
         """
         self._check_open()
         check_text(topic=topic, since=since)
+        self._commits.begin()  # which sweeps, also where nobody publishes
         return await self._reads.page(topic, since, limit)
 
     async def head(self, topic: str) -> str:

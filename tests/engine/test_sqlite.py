@@ -292,6 +292,25 @@ async def test_idle_topic_is_swept_when_nobody_publishes(
     await engine.close()
 
 
+async def test_idle_topic_is_swept_when_there_are_only_readers(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    After a restart nobody need publish for what is over age to go.
+    """
+    monkeypatch.setattr(sqlite_engine, "SWEEP_S", 0.001)
+    clock = Clock()
+    engine = SqliteEngine(path, clock)
+    await log(engine, 1, retention=Retention(max_age_s=10.0))
+    await engine.close()
+    engine = SqliteEngine(path, clock)
+    await engine.read("room:b", "", 10)
+    clock.now += 60
+    while rows_in(path):
+        await asyncio.sleep(0)
+    await engine.close()
+
+
 async def test_sweep_that_fails_is_told_and_hurts_nobody(
     engine: SqliteEngine, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:

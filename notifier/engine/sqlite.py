@@ -67,6 +67,7 @@ class SqliteEngine(Engine):
     _receivers: Receivers = field(init=False, factory=Receivers)
     _commits: Batches[_Entry, None] = field(init=False)
     _reads: SqliteReads = field(init=False)
+    _refused: int = field(init=False, default=0)
     _waiting: int = field(init=False, default=0)
     _waiting_characters: int = field(init=False, default=0)
     _swept_at: float = field(init=False)
@@ -179,14 +180,25 @@ class SqliteEngine(Engine):
         self._log.append([entry.row for entry in batch])
 
     def _committed(self, batch: Sequence[_Entry], result: Exception | None) -> None:
-        if result is not None:
-            is_known = isinstance(result, EngineError)
-            why = None if is_known else result
-            logger.error("%d publications refused: %s", len(batch), result, exc_info=why)
+        self._tell_changes(len(batch), result)
         for entry in batch:
             self._waiting -= 1
             self._waiting_characters -= len(entry.row.body)
             settle(entry.receipt, result or self._hand_out(entry.publication))
+
+    def _tell_changes(self, count: int, result: Exception | None) -> None:
+        """
+        Log the first batch that is refused and the first that is stored again, none between.
+        """
+        if result is None:
+            if self._refused:
+                logger.warning("publications are stored again, %d were refused", self._refused)
+            self._refused = 0
+            return
+        if not self._refused:
+            why = None if isinstance(result, EngineError) else result
+            logger.error("publications are refused: %s", result, exc_info=why)
+        self._refused += count
 
     def _hand_out(self, publication: Publication) -> Receipt | Exception:
         try:

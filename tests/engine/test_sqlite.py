@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
-from engine.actors import NOW, TOPIC, Clock, Ear, bodies, listen, log
+from engine.actors import NOW, TOPIC, Clock, Ear, bodies, listen, log, log_sizes
 from engine.contract import EngineContract
 from notifier.engine import Engine, Page, Publication, Receipt, Retention, SqliteEngine
 from notifier.engine import sqlite as sqlite_engine
@@ -358,6 +358,24 @@ async def test_batch_is_refused_when_the_disk_is_full(engine: SqliteEngine, capl
     assert list((await engine.read(TOPIC, "", 10)).publications) == ear.heard
 
 
+async def test_refusals_are_logged_when_they_begin_and_when_they_end(
+    engine: SqliteEngine, caplog
+) -> None:
+    """
+    A disk that is full for an hour is two lines in the log; the next time it is told again.
+    """
+    for _ in range(2):
+        with no_room(engine):
+            for _ in range(3):
+                with pytest.raises(EngineError):
+                    await log_sizes(engine, [100_000])
+        await log(engine, 1, 2)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"publications are refused: cannot store on {engine.path}: database or disk is full",
+        "publications are stored again, 3 were refused",
+    ] * 2
+
+
 async def test_batch_is_refused_when_somebody_locks_the_file(path: Path, clock: Clock) -> None:
     """
     A person with a sqlite3 prompt and an open transaction: told as such, and over when it is.
@@ -385,9 +403,9 @@ async def test_mistake_of_ours_is_logged_with_its_traceback(
         patch.setattr(SqliteLog, "append", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await log(engine, 1)
-    (record,) = caplog.records
-    assert (record.levelno, record.exc_info is None) == (logging.ERROR, False)
     await log(engine, 2)
+    record, _ = caplog.records
+    assert (record.levelno, record.exc_info is None) == (logging.ERROR, False)
 
 
 # Its end

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -33,6 +34,10 @@ MAX_WAITING_CHARACTERS: Final = 64 * 1024 * 1024
 MAX_COMMIT: Final = 1_000
 """Publications in one commit: about 10 ms of SQLite, and well below the 32,766
 parameters that a statement may have. What is more waits for the next."""
+
+MAX_ROUND: Final = 64
+"""Publications that are delivered in one round of the event loop, so that others
+have their turn between: a commit may bring MAX_COMMIT, each for thousands."""
 
 SWEEP_S: Final = 60.0
 """Seconds between two sweeps of what is over age. It is out of sight before."""
@@ -67,6 +72,7 @@ class SqliteEngine(Engine):
     _receivers: Receivers = field(init=False, factory=Receivers)
     _commits: Batches[_Entry, None] = field(init=False)
     _reads: SqliteReads = field(init=False)
+    _outcomes: deque[tuple[_Entry, Exception | None]] = field(init=False, factory=deque)
     _refused: int = field(init=False, default=0)
     _waiting: int = field(init=False, default=0)
     _waiting_characters: int = field(init=False, default=0)
@@ -151,6 +157,8 @@ class SqliteEngine(Engine):
 
     async def _close(self) -> None:
         await self._commits.finish()
+        while self._outcomes:
+            self._deliver()
         await self._reads.finish()
         await asyncio.to_thread(self._log.close)
 
@@ -181,10 +189,10 @@ class SqliteEngine(Engine):
 
     def _committed(self, batch: Sequence[_Entry], result: Exception | None) -> None:
         self._tell_changes(len(batch), result)
-        for entry in batch:
-            self._waiting -= 1
-            self._waiting_characters -= len(entry.row.body)
-            settle(entry.receipt, result or self._hand_out(entry.publication))
+        is_idle = not self._outcomes  # else a round is to come, and these are behind
+        self._outcomes.extend((entry, result) for entry in batch)
+        if is_idle:
+            self._deliver()
 
     def _tell_changes(self, count: int, result: Exception | None) -> None:
         """
@@ -199,6 +207,18 @@ class SqliteEngine(Engine):
             why = None if isinstance(result, EngineError) else result
             logger.error("publications are refused: %s", result, exc_info=why)
         self._refused += count
+
+    def _deliver(self) -> None:
+        """
+        Tell what came of the next few, and leave the others to the next round of the loop.
+        """
+        for _ in range(min(MAX_ROUND, len(self._outcomes))):
+            entry, error = self._outcomes.popleft()
+            self._waiting -= 1
+            self._waiting_characters -= len(entry.row.body)
+            settle(entry.receipt, error or self._hand_out(entry.publication))
+        if self._outcomes:
+            asyncio.get_running_loop().call_soon(self._deliver)
 
     def _hand_out(self, publication: Publication) -> Receipt | Exception:
         try:

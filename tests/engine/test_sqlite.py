@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,43 @@ async def test_publication_is_delivered_after_its_commit(engine: SqliteEngine, p
     await log(engine, 1)
     await log(engine, 2)
     assert seen == [1, 2]
+
+
+async def test_commit_is_delivered_in_several_rounds_of_the_loop(
+    engine: SqliteEngine, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Others have their turn between, and what is committed meanwhile comes after it.
+    """
+    monkeypatch.setattr(sqlite_engine, "MAX_ROUND", 10)
+    ear, rounds = await listen(engine), list[int]()
+    tasks = publish_soon(engine, 0)
+    await disk.begins()
+    tasks += publish_soon(engine, *range(1, 101))
+    await asyncio.sleep(0)
+    disk.let_commit.set()
+    while len(ear.heard) < 101:
+        rounds.append(len(ear.heard))
+        if len(ear.heard) == 11:
+            tasks += publish_soon(engine, *range(101, 111))
+        await asyncio.sleep(0)
+    ids = [id for (id,) in await asyncio.gather(*tasks)]
+    assert max(after - before for before, after in pairwise(rounds)) <= 10
+    assert [one.id for one in ear.heard] == ids
+    assert repr(engine) == "<SqliteEngine 1 topics, 0 waiting>"
+
+
+async def test_close_delivers_all_rounds(engine: SqliteEngine, disk: Disk) -> None:
+    """
+    Whoever published has a receipt when the engine is closed.
+    """
+    ear = await listen(engine)
+    tasks = publish_soon(engine, *range(1_000))
+    await disk.begins()
+    disk.let_commit.set()
+    await engine.close()
+    assert (len(ear.heard), engine._waiting) == (1_000, 0)
+    await asyncio.gather(*tasks)
 
 
 async def test_publication_that_is_not_logged_waits_for_no_commit(

@@ -16,6 +16,7 @@ from notifier.channels import (
     handle_out,
 )
 from notifier.engine import Receipt, Retention, SqliteEngine
+from notifier.errors import EngineError
 from notifier.notices import UserSocket
 from notifier.session import Limits, User
 
@@ -23,6 +24,7 @@ __all__ = [
     "Channel",
     "ConnectInfo",
     "Endpoint",
+    "EngineError",
     "Error",
     "Limits",
     "Notifier",

@@ -11,6 +11,7 @@ import orjson
 
 from notifier.engine.base import Publication
 from notifier.protocol import Payload
+from notifier.protocol.json_text import dump
 
 
 def encode(publication: Publication) -> bytes:
@@ -20,8 +21,7 @@ def encode(publication: Publication) -> bytes:
     Raises TypeError for what JSON cannot hold.
     """
     one = publication
-    # A copy, since orjson gives its whole buffer of 4 kB away, however little is in it.
-    return bytes(memoryview(orjson.dumps([one.id, one.event, one.payload, one.sender])))
+    return dump([one.id, one.event, one.payload, one.sender])
 
 
 def decode(topic: str, body: bytes | str) -> Publication:

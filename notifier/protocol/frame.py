@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-import orjson
 from attrs import define, field
 
 from notifier.protocol.framing import BINARY, TEXT, frame_bytes
+from notifier.protocol.json_text import dump
 
 
 @define(eq=False)
@@ -40,7 +40,7 @@ class Frame:
         The text as one JSON string, ready for the `messages` of a poll answer.
         """
         if self._quoted is None:
-            self._quoted = orjson.dumps(self.text.decode())
+            self._quoted = dump(self.text.decode())
         return self._quoted
 
     @property

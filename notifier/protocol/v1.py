@@ -9,11 +9,10 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-import orjson
-
 from notifier.errors import ProtocolError, describe
 from notifier.protocol.events import PHX_REPLY
 from notifier.protocol.frame import Frame
+from notifier.protocol.json_text import dump
 from notifier.protocol.message import Message, Outgoing, Payload, Reply
 from notifier.protocol.serializer import check_fields, load_json
 
@@ -65,7 +64,7 @@ class V1Serializer:
             "payload": payload,
             "ref": ref,
         }
-        text = orjson.dumps(body)
+        text = dump(body)
         return Frame(text, text)
 
 

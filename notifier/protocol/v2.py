@@ -17,11 +17,10 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-import orjson
-
 from notifier.errors import ProtocolError, describe
 from notifier.protocol.events import PHX_REPLY
 from notifier.protocol.frame import Frame
+from notifier.protocol.json_text import dump
 from notifier.protocol.message import Message, Outgoing, Ref, Reply
 from notifier.protocol.serializer import check_fields, load_json
 
@@ -74,8 +73,8 @@ class V2Serializer:
         if isinstance(payload, bytes):
             readable = {"base64": b64encode(payload).decode()}
             data = _binary_head(message) + payload
-            return Frame(data, orjson.dumps(_array(message, readable)), binary=True)
-        text = orjson.dumps(_array(message, payload))
+            return Frame(data, dump(_array(message, readable)), binary=True)
+        text = dump(_array(message, payload))
         return Frame(text, text)
 
 

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import NoReturn
 
+import nginx
 import pytest
 
 CLIENT_JS = Path(__file__).parents[1] / "client" / "js"
@@ -31,6 +32,14 @@ def require_node_modules(package: str) -> None:
     require("node")
     if not (Path(__file__).parent / "js" / "node_modules" / package).is_dir():
         _missing(package)
+
+
+def require_nginx() -> None:
+    """
+    Make sure of nginx, as `require` does of another program.
+    """
+    if nginx.find() is None:
+        _missing("nginx")
 
 
 def require_built_client() -> None:

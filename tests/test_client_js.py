@@ -8,16 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import define, field
-from conftest import require, require_node_modules
+from conftest import CLIENT_JS, require, require_built_client, require_node_modules
 from doors import DOORS
 from test_phoenix_js import PATIENCE_S, PATIENT, WITH_FALLBACK, Server, drive
 
-CLIENT = Path(__file__).parent.parent / "client" / "js"
 QUICK = {
     "attachPauseMs": 100,
     "maxAttachPauseMs": 300,
@@ -171,9 +169,7 @@ async def drive_ours(road: Road, package: str, scenario: str, **more: Any) -> No
     """
     Run the driver with the built client.
     """
-    require("node")
-    if not (CLIENT / "dist" / "notifier-client.js").is_file():
-        require_node_modules("notifier-client, built")
+    require_built_client()
     url = f"ws://127.0.0.1:{road.road_port}/socket"
     given = {"token": road.token(), "url": url, "limits": QUICK, **more}
     await drive(road, package, "notifier", scenario, **given)
@@ -189,12 +185,12 @@ async def test_core_and_shell_pass_their_own_tests() -> None:
     `npm test`: types, size, the pure core over random networks, and what breaks without its rules.
     """
     require("npm")
-    if not (CLIENT / "node_modules").is_dir():
+    if not (CLIENT_JS / "node_modules").is_dir():
         require_node_modules("client/js")
     process = await asyncio.create_subprocess_exec(
         "npm",
         "test",
-        cwd=CLIENT,
+        cwd=CLIENT_JS,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

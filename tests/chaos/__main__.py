@@ -11,6 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from nginx import CONFIGURATIONS
 from session.mutants import MUTANTS, break_rule
 
 from chaos.kill import KillRun
@@ -31,6 +32,8 @@ def main() -> int:
         "--break", dest="rule", choices=MUTANTS, help="break a rule of the server's"
     )
     parser.add_argument("--client", choices=CLIENTS, action="append", help="only this client")
+    parser.add_argument("--nginx", choices=CONFIGURATIONS, help="put nginx before the server")
+    parser.add_argument("--calm", action="store_true", help="let the network do no harm")
     given = parser.parse_args()
     if not given.kill and not given.seeds:
         parser.error("say what to break: --kill or --seeds N")
@@ -45,7 +48,8 @@ def main() -> int:
     if given.seeds:
         for client in given.client or CLIENTS:
             numbers = range(given.first, given.first + given.seeds)
-            seeds = asyncio.run(SeedsRun(client, given.at_once, patience_s).run(numbers))
+            run = SeedsRun(client, given.at_once, patience_s, given.nginx, given.calm)
+            seeds = asyncio.run(run.run(numbers))
             is_clean &= all(seed.is_clean for seed in seeds)
             show(table(client, seeds))
     return 0 if is_clean else 1

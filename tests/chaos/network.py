@@ -49,6 +49,13 @@ class Weather:
     delay_s: float = 0.0
 
 
+def calm(chance: random.Random, seconds: float) -> Iterator[Weather]:
+    """
+    Give a weather in which all is well, for so many seconds.
+    """
+    yield Weather(seconds)
+
+
 def stormy(chance: random.Random, seconds: float) -> Iterator[Weather]:
     """
     Give weathers for about so many seconds: WebSockets work in every second one.

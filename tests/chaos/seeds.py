@@ -4,7 +4,8 @@ A client of ours on a random network: each message once and in order, both ways.
 For each seed: three topics, 70 messages each way on each, within five seconds
 of `network.stormy`, which goes on until the session has moved three times. The
 server is in this process; the Python client, too, the JavaScript one runs in
-Node with the real phoenix.js (`tests/js/chaos.mjs`).
+Node with the real phoenix.js (`tests/js/chaos.mjs`). A real nginx may stand
+between the network and the server, and is reloaded over and over.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ import notifier_client.session
 from aiohttp import web
 from attrs import define, field
 from doors import serving
+from nginx import Nginx, nginx_before
 from notifier_client import NotifierClientError, connect
 from notifier_client.backoff import Backoff
 
 import notifier
-from chaos.network import Network, network_to, stormy
+from chaos.network import Network, calm, network_to, stormy
 from notifier import Channel, Limits, Notifier, Ok, Socket, handle_in
+from notifier.session.mailbox import ENVELOPE_BYTES
 
 TOPICS: Final = ("a", "b", "c")
 EACH: Final = 70
@@ -39,7 +42,12 @@ SECONDS: Final = 5.0
 MOVES: Final = 3
 REPLY_TIMEOUT_S: Final = 60.0
 EVERY_S: Final = SECONDS / (EACH * len(TOPICS))
-LIMITS: Final = Limits(window_ms=700)
+LIMITS: Final = Limits(
+    window_ms=700,
+    # A few messages: after a WebSocket that stalled a poll's answer ends before what was sent.
+    max_answer_bytes=ENVELOPE_BYTES + 300,
+)
+RELOAD_EVERY_S: Final = 2.0
 SCRIPT: Final = Path(__file__).parents[1] / "js" / "chaos.mjs"
 
 
@@ -50,6 +58,7 @@ class Seed:
     """
 
     number: int
+    least_moves: int = MOVES
     joins: Counter[str] = field(factory=Counter)
     ups: dict[str, list[int]] = field(factory=lambda: defaultdict(list))
     downs: dict[str, list[int]] = field(factory=lambda: defaultdict(list))
@@ -90,7 +99,8 @@ class Seed:
         """
         Whether nothing went wrong, and enough was tried.
         """
-        return not any(self.count().values()) and not self.trouble and self.moves >= MOVES
+        went_wrong = self.trouble or any(self.count().values())
+        return not went_wrong and self.moves >= self.least_moves
 
 
 class Chaos(Channel):
@@ -212,11 +222,16 @@ def hurry() -> None:
 class SeedsRun:
     """
     Plays seeds against one server, `at_once` of them at a time.
+
+    `nginx` names a configuration of `tests/nginx.py`. In a calm run the network
+    does no harm, and what carries a session may well stay the same.
     """
 
     client: str
     at_once: int = 16
     patience_s: float = 40.0
+    nginx: str | None = None
+    is_calm: bool = False
     _server: Notifier = field(init=False)
     _port: int = field(init=False)
 
@@ -239,12 +254,24 @@ class SeedsRun:
         app = web.Application()
         self._server = notifier.setup(app, ChaosSocket, keys=["k" * 40], limits=LIMITS)
         async with serving("front", app, self._server) as self._port:
-            yield
+            if self.nginx is None:
+                yield
+                return
+            async with nginx_before(self._port, self.nginx) as nginx:
+                self._port = nginx.port
+                reloading = asyncio.ensure_future(_reload(nginx))
+                try:
+                    yield
+                finally:
+                    reloading.cancel()
+                    await asyncio.wait({reloading})
 
     async def _play(self, number: int) -> Seed:
-        seed = ChaosSocket.seeds[str(number)] = Seed(number)
+        least = 0 if self.is_calm or self.nginx == "defaults" else MOVES
+        seed = ChaosSocket.seeds[str(number)] = Seed(number, least)
         chance = random.Random(number)
-        async with network_to(self._port, number, life_s=chance.choice((1.5, 3.0, 15.0))) as net:
+        life_s = 3_600.0 if self.is_calm else chance.choice((1.5, 3.0, 15.0))
+        async with network_to(self._port, number, life_s) as net:
             url = f"http://127.0.0.1:{net.port}/socket"
             client = asyncio.ensure_future(CLIENTS[self.client](seed, url))
             try:
@@ -268,9 +295,15 @@ class SeedsRun:
                 await asyncio.sleep(EVERY_S)
 
     async def _storm(self, seed: Seed, net: Network, chance: random.Random) -> None:
-        await net.play(stormy(chance, SECONDS))
-        while seed.moves < MOVES:
+        await net.play((calm if self.is_calm else stormy)(chance, SECONDS))
+        while seed.moves < seed.least_moves:
             await net.play(stormy(chance, 1.5))
+
+
+async def _reload(nginx: Nginx) -> None:
+    while True:
+        await asyncio.sleep(RELOAD_EVERY_S)
+        await nginx.reload()
 
 
 async def _until(holds: Callable[[], bool], client: asyncio.Future[None]) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 from notifier_client.ledger import Mode
-from notifier_client.reasons import HOLE
+from notifier_client.reasons import HOLE, STUCK
 from notifier_client.requests import Goodbye, Opening, PlainOpening, Poll, Post
+from notifier_client.session import PATIENCE_S
 
 from client_python.drive import Drive, news
 
@@ -186,6 +187,43 @@ def test_refused_message_counts_as_received() -> None:
     (post,) = drive.requests()
     assert isinstance(post, Post)
     assert post.seq == 2
+
+
+def fail_to_post(drive: Drive, seconds: int, *, polls_too: bool = False) -> None:
+    """
+    Let every POST fail for so long.
+    """
+    for _ in range(seconds):
+        for request in drive.requests():
+            if isinstance(request, Post) or polls_too:
+                drive.session.failed(request, "HTTP 413", drive.now)
+            else:
+                drive.answer(request, 204, token="nts_t", seq=1, received=0)
+        drive.pass_time(1)
+
+
+def test_message_that_never_goes_through_ends_the_session() -> None:
+    """
+    Behind it nothing would ever be sent, though polls are answered.
+    """
+    drive = Drive("longpoll").opened()
+    drive.put(1)
+    fail_to_post(drive, int(PATIENCE_S))
+    assert drive.session.end is None
+    fail_to_post(drive, 60)  # its pauses have grown to half a minute
+    assert drive.session.end is not None
+    assert drive.session.end.code == STUCK.code
+    assert not drive.session.end.is_final
+
+
+def test_message_waits_when_nothing_goes_through() -> None:
+    """
+    A network that is away is no reason to end what may still be there.
+    """
+    drive = Drive("longpoll").opened()
+    drive.put(1)
+    fail_to_post(drive, 300, polls_too=True)
+    assert drive.session.end is None
 
 
 def test_batch_over_the_servers_limit_is_halved() -> None:

@@ -321,7 +321,10 @@ export class Session {
   /** The server has received so many of our frames. */
   private _told(received: number): void {
     if (received > this.mailbox.put) return this._drop(GIVEN_UP, `the server has ${received} of ${this.mailbox.put}`)
-    this.mailbox.received = Math.max(this.mailbox.received, received)
+    if (received > this.mailbox.received) {
+      this.mailbox.received = received
+      this._postFailedAt = 0 // it takes messages, however they came
+    }
     if (!this._isUndecided()) this.mailbox.free()
   }
 

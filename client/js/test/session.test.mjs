@@ -351,6 +351,21 @@ test("it drops the session when the server takes nothing for too long, though it
   assert.ok(session.isEnded && now >= 3_000, `ended at ${now}`)
 })
 
+test("a POST that failed long ago is forgotten when its messages have come another way", () => {
+  const { session, did, dial } = polling()
+  session.send(frame(1))
+  session.tick(11)
+  session.answered(did("post")[0].id, null, 12)
+  session.heard(dial, probe, 15)
+  session.heard(dial, resumed(0, 1), 20)
+  const later = 20 + 2 * LIMITS.patienceMs
+  session.gone(dial, 1006, later)
+  session.send(frame(2))
+  session.tick(later)
+  session.answered(did("post")[0].id, null, later + 1)
+  assert.ok(!session.isEnded)
+})
+
 test("it drops the session when more waits than the buffer holds", () => {
   const { session, did } = polling({ maxBufferedFrames: 2 })
   for (let n = 1; n <= 3; n++) session.send(frame(n))

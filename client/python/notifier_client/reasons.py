@@ -39,4 +39,5 @@ class Reason:
 
 CLOSED: Final = Reason("closed", "we closed it", is_final=True)
 HOLE: Final = Reason("hole", "messages are missing between what came and what is to come")
+STUCK: Final = Reason("stuck", "a message could not be sent for too long")
 LOST: Final = Reason("lost", "the connection of a session that cannot be resumed is gone")

@@ -29,7 +29,7 @@ from notifier_client.errors import ProtocolError
 from notifier_client.ledger import Ledger, Mode
 from notifier_client.mailbox import Mailbox, size_of
 from notifier_client.message import Message
-from notifier_client.reasons import BATCH_TOO_LONG, CLOSED, GONE, LOST, NOT_YOURS, Reason
+from notifier_client.reasons import BATCH_TOO_LONG, CLOSED, GONE, LOST, NOT_YOURS, STUCK, Reason
 from notifier_client.requests import (
     MAX_BATCH_BYTES,
     MAX_LINES,
@@ -48,6 +48,10 @@ TRANSPORTS: Final = ("auto", "longpoll", "websocket")
 
 QUICK_S: Final = 1.0
 """An empty answer that took less is followed by a pause, so that no loop runs hot."""
+
+PATIENCE_S: Final = 60.0
+"""A message that cannot be posted for so long ends the session, if polls go through: none behind it
+would ever be sent. So does a proxy that takes no body of that size."""
 
 
 @define(eq=False)
@@ -103,6 +107,8 @@ class Session:
     _is_closing: bool = field(init=False, default=False)
     _most_lines: int = field(init=False, default=MAX_LINES)
     _expired_at: float = field(init=False, default=0.0)
+    _stuck_at: int = field(init=False, default=-1)
+    _stuck_since: float = field(init=False, default=0.0)
     _opening: _Lane = field(init=False)
     _polls: _Lane = field(init=False)
     _posts: _Lane = field(init=False)
@@ -238,6 +244,7 @@ class Session:
             self._polls.failed(now)
         elif isinstance(request, Post):
             self._posts.failed(now)
+            self._watch_posts(why, now)
         else:
             self._opening.failed(now)
             self._opens_by_get = False
@@ -305,6 +312,13 @@ class Session:
             self._posts.done()
         else:
             self.failed(post, _said(answer), now)
+
+    def _watch_posts(self, why: str, now: float) -> None:
+        received = self.ledger.mailbox.received
+        if received != self._stuck_at:
+            self._stuck_at, self._stuck_since = received, now
+        elif now >= self._stuck_since + PATIENCE_S and not self._polls.backoff.failures:
+            self._finish(Reason(STUCK.code, why))
 
     def _takes_fewer_lines(self, answer: Answer) -> bool:
         """

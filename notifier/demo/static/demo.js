@@ -9,7 +9,7 @@ const TOPICS = ["user:demo", "room:lobby"]
 const WAYS = {
   websocket: ["WebSocket", "One open connection: the quickest way."],
   longpoll: ["Long-polling", "Plain HTTP requests, which nearly every network lets through."],
-  none: ["Nothing gets through", "The page keeps trying. The server keeps what is sent meanwhile."],
+  none: ["No connection", "The page keeps trying, the server keeps what is sent."],
 }
 
 const find = id => document.getElementById(id)
@@ -44,7 +44,7 @@ function showTransport(name) {
   find("way").dataset.transport = name
   find("carrier").textContent = title
   find("about").textContent = about
-  tell(name === "none" ? title : `Messages come by ${name === "longpoll" ? "long-polling" : title}`)
+  tell(name === "none" ? title : `Now on ${name === "longpoll" ? "long-polling" : title}`)
 }
 
 function showNotice({ body, from, at }) {

@@ -30,7 +30,8 @@ import click
 from aiohttp import web
 from sqlalchemy.exc import SQLAlchemyError
 
-from notifier.app import DATABASE, Notifier, build
+from notifier import demo
+from notifier.app import CLIENT_SCRIPT, DATABASE, Notifier, build
 from notifier.backoffice import OperatorStore
 from notifier.cli_client import push, tail
 from notifier.config import FILE_VARIABLE, Config, Setting, flag, load_config, settings
@@ -154,12 +155,14 @@ def main() -> None:
 @_option("data_dir", "DIRECTORY")
 @_option("app", "MODULE:ATTRIBUTE")
 @_option("log_level", "LEVEL")
+@click.option("--demo", "is_demo", is_flag=True, help="Show at / what a customer sees; local only.")
 @_file_option
-def serve(file: str | None, **flags: str | None) -> None:
+def serve(file: str | None, is_demo: bool, **flags: str | None) -> None:
     """
     Serve clients until Ctrl-C or SIGTERM.
 
     \b
+        notifier serve --demo
         notifier serve --port 8080
         notifier serve --app examples.chat:app
         NOTIFIER_PORT=8080 notifier serve --config notifier.toml
@@ -168,12 +171,17 @@ def serve(file: str | None, **flags: str | None) -> None:
     Ctrl-C does not wait for anything.
     """
     config = _load(flags, file)
+    if is_demo:
+        _check_demo(config)
     log_to_stderr(config.log_level)
     notifier = load_app(config.app) if config.app else Notifier()
     keys = _load_keys(config)
     with _told_as_mistake(config.data_dir / DATABASE):
         app = build(notifier, config, keys.keys)
-    run(notifier, app, config, lambda port: click.echo(_welcome(notifier, config, port)))
+    if is_demo:
+        demo.setup(app, notifier.endpoint, CLIENT_SCRIPT)
+    welcome = _welcome_to_demo if is_demo else _welcome
+    run(notifier, app, config, lambda port: click.echo(welcome(notifier, config, port)))
 
 
 @main.command()
@@ -280,6 +288,18 @@ def _told_as_mistake(database: Path) -> Iterator[None]:
         raise ConfigError(f"cannot use the database {database.absolute()}: {why}") from error
 
 
+def _check_demo(config: Config) -> None:
+    if not demo.is_local(config.host):
+        raise ConfigError(
+            "--demo lets in whoever comes, so it listens on this machine alone: "
+            f"expected 127.0.0.1, ::1 or localhost as {flag('host')}, got {config.host}"
+        )
+    if config.app:
+        raise ConfigError(
+            f"--demo shows the application that ships: leave {flag('app')} {config.app} out"
+        )
+
+
 def load_app(place: str) -> Notifier:
     """
     Import the Notifier at `module:attribute`, from here or installed.
@@ -323,7 +343,7 @@ def _welcome(notifier: Notifier, config: Config, port: int) -> str:
     """
     Tell where the server listens, and the curl line to try first.
     """
-    host = f"[{config.host}]" if ":" in config.host else config.host
+    host = _in_url(config.host)
     near = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
     topic = next(iter(notifier.socket_class.channels), "room:*").replace("*", "lobby")
     query = f"join={quote(topic, safe=':')}&pretty=1"
@@ -334,6 +354,22 @@ def _welcome(notifier: Notifier, config: Config, port: int) -> str:
         f"Try it from another terminal:\n\n"
         f'    curl "http://{near}:{port}{notifier.path}/longpoll?{query}"\n'
     )
+
+
+def _welcome_to_demo(_notifier: Notifier, config: Config, port: int) -> str:
+    """
+    Tell that this is a demo, and where to look.
+    """
+    address = f"http://{_in_url(config.host)}:{port}"
+    return (
+        f"Notifier listens on {address}; Ctrl-C stops it.\n"
+        "This is a demo, which lets in everyone on this machine. Open it in a browser:\n\n"
+        f"    {address}/\n"
+    )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _token_command(config: Config) -> str:

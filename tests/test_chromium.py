@@ -8,18 +8,16 @@ the test's `tmp_path`.
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from conftest import require, require_node_modules
+from chromium import JS, drive
+from conftest import require_node_modules
 from doors import serving
 
 from notifier import Limits, Notifier, User
@@ -27,8 +25,6 @@ from notifier.app import CLIENT_SCRIPT, DATABASE, build
 from notifier.backoffice import OperatorStore
 from notifier.config import Config
 
-JS = Path(__file__).parent / "js"
-PATIENCE_S = 60
 NAME, PASSWORD = "olga", "a long password"
 TRANSPORTS = ("longpoll", "websocket")
 
@@ -88,36 +84,6 @@ def customer(
     return f"{host}/customer.html?{urlencode(query)}"
 
 
-async def drive(scenario: str, pages: dict[str, str], **more: Any) -> dict[str, Any]:
-    """
-    Run the browser through a scenario; give what each step showed.
-    """
-    require_node_modules("playwright-core")
-    given = {
-        "executable": require("chromium"),
-        "scenario": scenario,
-        "pages": pages,
-        **more,
-    }
-    process = await asyncio.create_subprocess_exec(
-        require("node"),
-        str(JS / "chromium.mjs"),
-        json.dumps(given),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            stdout, stderr = await process.communicate()
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-    lines = [json.loads(line) for line in stdout.splitlines()]
-    assert process.returncode == 0, f"{lines[-1:]} {stderr.decode()}"
-    return {line.pop("step"): line for line in lines}
-
-
 async def test_notices_arrive_once_when_an_operator_sends_them(tmp_path: Path, host: str) -> None:
     """
     Each page shows each notice that is for it exactly once, and the form says how many it reached.
@@ -128,8 +94,9 @@ async def test_notices_arrive_once_when_an_operator_sends_them(tmp_path: Path, h
             "bob": customer(host, port, notifier, "bob", "websocket"),
         }
         steps = await drive(
+            "chromium.mjs",
             "notices",
-            pages,
+            pages=pages,
             backoffice=f"http://127.0.0.1:{port}/backoffice",
             name=NAME,
             password=PASSWORD,
@@ -170,8 +137,9 @@ async def test_users_are_written_to_and_thrown_out_where_they_are_listed(
             "bob": customer(host, port, notifier, "bob", "websocket"),
         }
         steps = await drive(
+            "chromium.mjs",
             "online",
-            pages,
+            pages=pages,
             backoffice=f"http://127.0.0.1:{port}/backoffice",
             name=NAME,
             password=PASSWORD,
@@ -210,7 +178,7 @@ async def test_page_of_another_origin_joins_when_its_origin_is_allowed(
     """
     async with notices(tmp_path, [host]) as (notifier, port):
         pages = {"ann": customer(host, port, notifier, "ann", transport, token_as)}
-        steps = await drive("joined", pages)
+        steps = await drive("chromium.mjs", "joined", pages=pages)
     assert steps["joined"]["shown"]["ann"]["state"] == "joined"
 
 
@@ -223,7 +191,7 @@ async def test_page_of_another_origin_is_kept_out_when_its_origin_is_not_allowed
     """
     async with notices(tmp_path, ["https://good.example"]) as (notifier, port):
         pages = {"ann": customer(host, port, notifier, "ann", transport)}
-        steps = await drive("refused", pages)
+        steps = await drive("chromium.mjs", "refused", pages=pages)
         refused = dict(notifier.endpoint.refused)
     # What a browser tells of a failed WebSocket is 1006, what phoenix.js of status 403 is 1008.
     code = {"longpoll": 1008, "websocket": 1006}[transport]
@@ -240,8 +208,9 @@ async def test_our_client_moves_to_websocket_and_says_goodbye(tmp_path: Path, ho
     async with notices(tmp_path, [host]) as (notifier, port):
         pages = {"ann": customer(host, port, notifier, "ann", "notifier")}
         steps = await drive(
+            "chromium.mjs",
             "moves",
-            pages,
+            pages=pages,
             backoffice=f"http://127.0.0.1:{port}/backoffice",
             name=NAME,
             password=PASSWORD,

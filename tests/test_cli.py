@@ -372,6 +372,24 @@ def test_serve_is_refused_when_the_address_is_not_here() -> None:
     assert told == "cannot listen on 203.0.113.7 port 0: Cannot assign requested address"
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "notices.example"])
+def test_demo_is_refused_when_others_could_come(host: str) -> None:
+    """
+    It hands out tokens; nothing is made before that is seen.
+    """
+    told = told_in_one_line(notifier_command("serve", "--demo", "--host", host))
+    assert told.endswith(f"expected 127.0.0.1, ::1 or localhost as --host, got {host}")
+    assert not list(Path.cwd().iterdir())
+
+
+def test_demo_is_refused_with_an_application_of_ones_own() -> None:
+    """
+    Its page knows the topics of the one that ships.
+    """
+    told = told_in_one_line(notifier_command("serve", "--demo", "--app", "chat:app"))
+    assert told == "--demo shows the application that ships: leave --app chat:app out"
+
+
 def test_signals_are_as_before_when_serve_has_ended() -> None:
     """
     A program that calls the command keeps its own handling of signals.
@@ -459,6 +477,21 @@ def test_serve_prints_a_curl_line_that_joins_when_it_is_run(tmp_path: Path) -> N
     assert '"status": 200' in answer.stdout
     assert "phx_reply" in answer.stdout
     assert answer.stderr == ""
+
+
+@pytest.mark.server
+def test_demo_says_what_it_is_and_where_to_look(tmp_path: Path) -> None:
+    """
+    Only where it is asked for is there a page.
+    """
+    ask = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with serving(tmp_path, "--demo") as server:
+        assert "This is a demo" in server.welcome
+        assert server.welcome.splitlines()[-1] == f"    http://127.0.0.1:{server.port}/"
+        assert b"Notifier demo" in server.request(ask)
+        assert server.stop(signal.SIGTERM) == 0
+    with serving(tmp_path) as server:
+        assert server.request(ask).startswith(b"HTTP/1.1 404")
 
 
 @pytest.mark.server

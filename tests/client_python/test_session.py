@@ -134,6 +134,20 @@ def test_hole_in_an_answer_ends_the_session() -> None:
     assert (drive.session.end, drive.got()) == (HOLE, [])
 
 
+def test_hole_before_an_empty_answer_ends_the_session() -> None:
+    """
+    Somebody else has acknowledged what this client never had.
+    """
+    drive = Drive("longpoll").opened()
+    (poll,) = drive.requests()
+    drive.answer(poll, 204, seq=1, token="nts_t", received=0)
+    drive.pass_time(1)
+    (poll,) = drive.requests()
+    assert drive.session.end is None
+    drive.answer(poll, 204, seq=2, token="nts_t", received=0)
+    assert drive.session.end == HOLE
+
+
 def test_message_that_cannot_be_read_ends_the_session() -> None:
     drive = Drive().opened()
     (poll,) = drive.requests()

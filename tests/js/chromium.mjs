@@ -1,29 +1,8 @@
-// Drives Chromium through a scenario, and prints what its pages show, one JSON line a step.
+// Drives Chromium through a scenario, and prints what its pages show: see `browser.mjs`.
 //
-// The one argument is JSON: executable, scenario, screenshots (a folder, or nothing),
-// pages (a URL for each customer by name), and for the operator: backoffice, name, password.
+// Given are, too: pages (a URL for each customer by name), and for the operator: backoffice, name, password.
 
-import { chromium } from "playwright-core"
-
-const PATIENCE_MS = 10_000
-const given = JSON.parse(process.argv[2])
-const browser = await chromium.launch({
-  executablePath: given.executable,
-  args: [
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic",
-  ],
-})
-
-const say = line => process.stdout.write(JSON.stringify(line) + "\n")
-
-async function visit(url, options) {
-  const context = await browser.newContext({ viewport: { width: 800, height: 800 }, ...options })
-  context.setDefaultTimeout(PATIENCE_MS)
-  const page = await context.newPage()
-  await page.goto(url)
-  return page
-}
+import { given, play, portray, say, visit } from "./browser.mjs"
 
 // Every customer's page, once it says that it has joined.
 async function customers() {
@@ -49,20 +28,6 @@ async function report(step, pages, operator) {
   if (!given.screenshots) return
   for (const [name, page] of Object.entries({ ...pages, ...(operator && { operator }) })) {
     await page.screenshot({ path: `${given.screenshots}/${step.replaceAll(" ", "-")}-${name}.png` })
-  }
-}
-
-// What a page looks like on a phone and on a desk, by day and by night; it never scrolls sideways.
-async function portray(page, step) {
-  for (const [width, height] of [[390, 844], [1280, 800]]) {
-    await page.setViewportSize({ width, height })
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme })
-      const path = `${given.screenshots}/${step.replaceAll(" ", "-")}-${width}-${colorScheme}.png`
-      await page.screenshot({ path, fullPage: true })
-    }
-    const needed = await page.evaluate(() => document.documentElement.scrollWidth)
-    if (needed > width) throw new Error(`${step}: ${needed} px wide on ${width}`)
   }
 }
 
@@ -180,11 +145,4 @@ const scenarios = {
   },
 }
 
-try {
-  await scenarios[given.scenario]()
-} catch (error) {
-  say({ error: String(error) })
-  process.exitCode = 1
-} finally {
-  await browser.close()
-}
+await play(scenarios)

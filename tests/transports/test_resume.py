@@ -213,6 +213,21 @@ async def test_poll_goes_by_its_cursor_when_it_has_no_ack(client: Resumable) -> 
     assert (answer["seq"], answer["messages"]) == (2, [news(1)])
 
 
+async def test_another_on_the_token_acknowledges_when_it_goes_on(client: Resumable) -> None:
+    """
+    Its look takes nothing; the next is for what comes after, and the owner sees the hole.
+    """
+    token = client.token
+    await send(client.world, 1)
+    looked = await client.poll(token=token)
+    assert looked["messages"] == [news(1)]
+    assert (await client.poll(ack=1, token=token))["messages"] == [news(1)]
+    await send(client.world, 2)
+    assert (await client.poll(token=looked["token"]))["messages"] == [news(2)]
+    late = await client.poll(ack=1, token=token)
+    assert (late["status"], late["seq"], late["messages"]) == (204, 3, [])
+
+
 async def test_empty_answer_says_the_next_number(client: Resumable) -> None:
     """
     And is there when the window is over.

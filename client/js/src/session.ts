@@ -307,6 +307,8 @@ export class Session {
 
   private _read(answer: Answer): void {
     answer.messages.forEach((frame, index) => this._handOn(answer.seq! + index, frame))
+    // Else it would be asked for ever: what another has acknowledged with this token is gone from the server.
+    if (answer.seq! > this.got + 1) return this._drop(GIVEN_UP, `a hole: ${answer.seq} is next after ${this.got}`)
     this._told(answer.received ?? 0)
   }
 

@@ -167,6 +167,14 @@ test("messages that are known are dropped, and a hole drops the session with a g
   assert.deepEqual(did("goodbye", "fail").map(effect => effect.code ?? effect.do), ["goodbye", 4000])
 })
 
+test("an empty answer that is further than what it has drops the session: somebody else has acknowledged", () => {
+  const { session, did, poll } = polling()
+  session.answered(poll, { ...nothing, seq: 1 }, 100)
+  const [{ id }] = did("poll")
+  session.answered(id, { ...nothing, seq: 2 }, 200)
+  assert.deepEqual(did("goodbye", "fail").map(effect => effect.code ?? effect.do), ["goodbye", 4000])
+})
+
 test("polls that are answered at once with nothing do not become a storm", () => {
   const { session, did, poll } = polling()
   let id = poll

@@ -29,7 +29,16 @@ from notifier_client.errors import ProtocolError
 from notifier_client.ledger import Ledger, Mode
 from notifier_client.mailbox import Mailbox, size_of
 from notifier_client.message import Message
-from notifier_client.reasons import BATCH_TOO_LONG, CLOSED, GONE, LOST, NOT_YOURS, STUCK, Reason
+from notifier_client.reasons import (
+    BATCH_TOO_LONG,
+    CLOSED,
+    GONE,
+    HOLE,
+    LOST,
+    NOT_YOURS,
+    STUCK,
+    Reason,
+)
 from notifier_client.requests import (
     MAX_BATCH_BYTES,
     MAX_LINES,
@@ -335,6 +344,9 @@ class Session:
         try:
             for number, frame in enumerate(answer.frames, first):
                 self.ledger.hand_on(number, decode(frame))
+            if is_numbered and first > self.ledger.got + 1:
+                # Also where it is empty: what another has acknowledged with this token is gone.
+                self.ledger.finish(HOLE)
         except ProtocolError as error:
             self._finish(Reason("protocol_error", str(error)))
 

@@ -52,27 +52,19 @@ class Relay:
         writer: asyncio.StreamWriter,
     ) -> None:
         data = await reader.read(65_536)
-        line = self._open[task] = data.partition(b"\r\n")[0]
         self.seen.append(data)
-        if b"/websocket" in line and self.websockets != "pass":
-            if self.websockets == "refuse":
-                writer.write(FORBIDDEN)
-                await writer.drain()
-            else:
-                await reader.read()
-            return
-        if self.target is None:
+        if await self._stops(task, data, reader, writer) or self.target is None:
             return
         up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.target)
         try:
             up_writer.write(data)
-            if self.lost_answers and self.lose in line:
+            if self.lost_answers and self.lose in data.partition(b"\r\n")[0]:
                 self.lost_answers -= 1
                 await up_reader.read(1)
                 return
             # Each in its own time, until either side ends.
             pumps = [
-                asyncio.ensure_future(self._pump(reader, up_writer, task)),
+                asyncio.ensure_future(self._pump_up(task, reader, writer, up_writer)),
                 asyncio.ensure_future(self._pump(up_reader, writer)),
             ]
             try:
@@ -84,27 +76,50 @@ class Relay:
         finally:
             up_writer.transport.abort()
 
-    async def _pump(
+    async def _stops(
         self,
+        task: asyncio.Task[None],
+        data: bytes,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        task: asyncio.Task[None] | None = None,
+    ) -> bool:
+        """
+        Whether this is the request for a WebSocket that goes no further.
+        """
+        line = data.partition(b"\r\n")[0]
+        if line.endswith(b" HTTP/1.1"):
+            self._open[task] = line
+        if b"/websocket" not in line or self.websockets == "pass":
+            return False
+        if self.websockets == "refuse":
+            writer.write(FORBIDDEN)
+            await writer.drain()
+        else:
+            await reader.read()
+        return True
+
+    async def _pump_up(
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        up_writer: asyncio.StreamWriter,
     ) -> None:
         while data := await reader.read(65_536):
-            if task is not None:
-                self.seen.append(data)
-                if b"/websocket" in data.partition(b"\r\n")[0]:  # on a connection used before
-                    self._open[task] = data.partition(b"\r\n")[0]
-                    if self.websockets == "refuse":
-                        return
-                    if self.websockets == "stall":
-                        await asyncio.Event().wait()
+            self.seen.append(data)
+            if await self._stops(task, data, reader, writer):  # on a connection that was idle
+                return
+            up_writer.write(data)
+            await up_writer.drain()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
 
     def cut(self, word: bytes = b"") -> int:
         """
-        Cut the connections whose first line has this word; tell how many.
+        Cut the connections whose last request has this word; tell how many.
         """
         tasks = [task for task, line in self._open.items() if word in line]
         for task in tasks:
@@ -113,7 +128,7 @@ class Relay:
 
     def count(self, word: bytes) -> int:
         """
-        Tell how many open connections have this word in their first line.
+        Tell how many open connections have this word in their last request.
         """
         return sum(word in line for line in self._open.values())
 

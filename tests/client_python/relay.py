@@ -90,6 +90,9 @@ class Relay:
         while data := await reader.read(65_536):
             if is_up:
                 self.seen.append(data)
+                # On a connection that was kept: cut, as it is too late to answer in its place.
+                if self.websockets != "pass" and b"/websocket" in data.partition(b"\r\n")[0]:
+                    return
             writer.write(data)
             await writer.drain()
 

@@ -25,7 +25,7 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server backoffice",
+        "app config notices secrets logs server accounts backoffice",
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
     ),
     ("cli cli_client __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.backoffice.database import Base, open_database
+from notifier.accounts.database import Base, open_database
 
 MAX_KEPT: Final = 1_000
 """

@@ -3,11 +3,11 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from backoffice.fakes import quick_hasher
 from sqlalchemy import inspect
 
-from backoffice.fakes import quick_hasher
+from notifier.accounts.database import open_database
 from notifier.backoffice import OperatorStore, SentStore
-from notifier.backoffice.database import open_database
 
 
 def test_file_is_for_its_owner_only_when_made(tmp_path: Path) -> None:

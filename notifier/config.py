@@ -116,6 +116,15 @@ class Config:
     token_max_age_s: int = _setting(
         86_400, "seconds a user token is good for that does not say so itself", check=_positive
     )
+    api_rate_per_s: int = _setting(
+        50, "requests a second with one API key; a further one is answered 429", check=_positive
+    )
+    api_burst: int = _setting(
+        100, "requests at once with one API key; a further one is answered 429", check=_positive
+    )
+    api_max_body_bytes: int = _setting(
+        1_000_000, "bytes of one request's body to the API; over it 413", check=_positive
+    )
     shutdown_timeout_s: int = _setting(
         10, "seconds that closing may take; what is not done by then is cut off", check=_positive
     )

@@ -135,6 +135,12 @@ class Endpoint:
         channel_class = first_match(self._routes.values(), topic)
         return None if channel_class is None else channel_class.history
 
+    def serves(self, topic: str) -> bool:
+        """
+        Whether any channel serves a topic, so that clients may be on it.
+        """
+        return first_match(self._routes.values(), topic) is not None
+
     def count(self, transport: str | None = None) -> int:
         """
         Tell how many sessions live here, on one transport or on all.

@@ -20,7 +20,7 @@ from typing import Final
 from aiohttp import web
 from attrs import define, field
 
-from notifier import backoffice
+from notifier import api, backoffice
 from notifier.channels import Endpoint, Socket
 from notifier.channels.endpoint import SessionInfo
 from notifier.channels.roster import Presences
@@ -160,7 +160,7 @@ def setup(
 
 def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
     """
-    Make the application that `notifier serve` runs, with its back office.
+    Make the application that `notifier serve` runs, with its back office and its API.
 
     Opens the files in the data directory, that of the history until the
     endpoint is shut down; raises EngineError where another server has it open.
@@ -184,6 +184,15 @@ def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web
         sent=backoffice.SentStore(database),
         signer=tokens.serializer("backoffice"),
         clock=time.monotonic,
+    )
+    api.setup(
+        app,
+        api.operations(endpoint),
+        keys=api.ApiKeyStore(database),
+        answers=api.AnswerStore(database),
+        rate_per_s=config.api_rate_per_s,
+        burst=config.api_burst,
+        max_body_bytes=config.api_max_body_bytes,
     )
     return app
 

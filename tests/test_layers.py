@@ -25,10 +25,14 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server accounts backoffice",
-        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
+        "app config notices secrets logs server accounts backoffice api",
+        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "jsonschema"}
+        | {"orjson", "sqlalchemy"},
     ),
-    ("cli cli_client __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
+    (
+        "cli cli_client __main__",
+        {"aiohttp", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"},
+    ),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.pytest_plugin import AiohttpClient
+
+from api.caller import Caller, Clock
+from notifier.api import SCOPES, AnswerStore, ApiKeyStore, operations, setup
+from notifier.app import Notifier
+from notifier.app import setup as setup_notifier
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "notifier.db"
+
+
+@pytest.fixture
+def keys(database: Path, clock: Clock) -> ApiKeyStore:
+    return ApiKeyStore(database, clock=clock)
+
+
+@pytest.fixture
+def answers(database: Path, keys: ApiKeyStore, clock: Clock) -> AnswerStore:
+    return AnswerStore(database, clock=clock)
+
+
+@pytest.fixture
+def app(
+    keys: ApiKeyStore, answers: AnswerStore, clock: Clock
+) -> Iterator[tuple[web.Application, Notifier]]:
+    app = web.Application()
+    notifier = setup_notifier(app, keys=["a secret"])
+    setup(
+        app,
+        operations(notifier.endpoint),
+        keys=keys,
+        answers=answers,
+        rate_per_s=50,
+        burst=100,
+        max_body_bytes=10_000,
+        now=clock,
+    )
+    return app, notifier
+
+
+@pytest.fixture
+async def caller(
+    aiohttp_client: AiohttpClient, app: tuple[web.Application, Notifier], keys: ApiKeyStore
+) -> Caller:
+    """
+    A host application with a key that may do everything.
+    """
+    key = keys.add("host", SCOPES)
+    return Caller(await aiohttp_client(app[0]), app[1], key)

@@ -40,7 +40,7 @@ from notifier.notices import UserSocket
 from notifier.secrets import SecretKeys, load_keys, make_data_dir
 from notifier.server import listen
 from notifier.session import Tokens, User
-from notifier.session.tokens import ROLES
+from notifier.session.claims import ROLES
 
 new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 try:

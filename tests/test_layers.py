@@ -20,7 +20,7 @@ ROOT = Path(notifier.__file__).parent
 LADDER = (
     ("errors", set[str]()),
     ("protocol", {"attrs", "orjson"}),
-    ("session", {"attrs", "orjson", "itsdangerous"}),
+    ("session", {"attrs", "orjson", "itsdangerous", "jwt"}),
     ("engine", {"attrs", "orjson"}),
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),

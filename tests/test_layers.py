@@ -28,7 +28,7 @@ LADDER = (
         "app config notices secrets logs server accounts backoffice",
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
     ),
-    ("cli cli_client __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
+    ("cli __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

@@ -17,13 +17,15 @@ from notifier.channels import (
 )
 from notifier.engine import Receipt, Retention, SqliteEngine
 from notifier.notices import UserSocket
-from notifier.session import Limits, User
+from notifier.session import Claims, JwtRules, Limits, User
 
 __all__ = [
     "Channel",
+    "Claims",
     "ConnectInfo",
     "Endpoint",
     "Error",
+    "JwtRules",
     "Limits",
     "Notifier",
     "Ok",

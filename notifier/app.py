@@ -21,15 +21,16 @@ from aiohttp import web
 from attrs import define, field
 
 from notifier import api, backoffice
+from notifier.accounts import Accounts, UserStore
 from notifier.channels import Endpoint, Socket
-from notifier.channels.endpoint import SessionInfo
+from notifier.channels.endpoint import LoadUser, SessionInfo, take_at_word
 from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
 from notifier.notices import EVERYONE, USER_SOCKET, UserSocket, send_notice, socket_id
 from notifier.protocol import Payload
-from notifier.session import Limits, Tokens
+from notifier.session import JwtRules, Limits, Tokens
 from notifier.transports import (
     Front,
     Mount,
@@ -52,11 +53,13 @@ class Notifier:
     A socket class and the path below which its clients connect.
 
     This is what `notifier serve --app module:attribute` looks for. It has an
-    `endpoint` once `setup` or `serve` has put it to work.
+    `endpoint` once `setup` or `serve` has put it to work. `load_user` makes a
+    user of what a token says (see `UserSocket`); by default whom it names.
     """
 
     socket_class: type[Socket] = UserSocket
     path: str = "/socket"
+    load_user: LoadUser = field(default=take_at_word, kw_only=True)
     _endpoint: Endpoint | None = field(init=False, default=None, repr=False)
     _mount: Mount | None = field(init=False, default=None, repr=False)
 
@@ -136,6 +139,8 @@ def setup(
     check_origin: Sequence[str] = (),
     trusted_proxies: Sequence[str] = (),
     token_max_age_s: int = 86_400,
+    jwt: JwtRules | None = None,
+    load_user: LoadUser = take_at_word,
     limits: Limits | None = None,
     engine: Engine | None = None,
     clock: Callable[[], float] = time.time,
@@ -148,17 +153,39 @@ def setup(
     Run the application with `handler_cancellation=True`, so that the poll of a
     client that has gone is given up at once, and with `access_log=None`: that
     of aiohttp has the tokens that stand in a URL. Logs last as long as the
-    process unless you give an `engine`; it is closed at the end. `clock` and
-    `now` are for tests.
+    process unless you give an `engine`; it is closed at the end. With `jwt` your
+    JSON Web Tokens open the door, too; `load_user` is asked whom it opens to:
+    `async def load_user(claims: Claims) -> User | Error`. `clock` and `now` are
+    for tests.
     """
-    notifier = Notifier(socket_class, path)
-    tokens = Tokens(tuple(keys), clock, token_max_age_s)
-    endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now)
+    notifier = Notifier(socket_class, path, load_user=load_user)
+    tokens = Tokens(tuple(keys), clock, token_max_age_s, jwt)
+    endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now, load_user)
     notifier.attach(app, endpoint, check_origin, trusted_proxies)
     return notifier
 
 
-def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
+def jwt_rules(config: Config, secrets: Sequence[bytes]) -> JwtRules | None:
+    """
+    Make of the config how JSON Web Tokens are read, None where there is no secret.
+    """
+    if not secrets:
+        return None
+    return JwtRules(
+        secrets=secrets,
+        user_claim=config.jwt_user_claim,
+        role_claim=config.jwt_role_claim or None,
+        audience=config.jwt_audience or None,
+        issuer=config.jwt_issuer or None,
+    )
+
+
+def build(
+    notifier: Notifier | None,
+    config: Config,
+    keys: Sequence[str],
+    jwt_secrets: Sequence[bytes] = (),
+) -> web.Application:
     """
     Make the application that `notifier serve` runs, with its back office and its API.
 
@@ -167,11 +194,15 @@ def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web
     """
     notifier = notifier or Notifier()
     app = web.Application()
-    tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
+    jwt = jwt_rules(config, jwt_secrets)
+    tokens = Tokens(tuple(keys), time.time, config.token_max_age_s, jwt)
     database = config.data_dir / DATABASE
     operators = backoffice.OperatorStore(database)
+    accounts = Accounts(UserStore(database), config.create_users, notifier.load_user)
+    accounts.load()
     engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
-    endpoint = Endpoint(engine, tokens, config.limits)
+    endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
+    app.cleanup_ctx.append(accounts.keep_up(endpoint))
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
     app.router.add_get("/health", Health(endpoint).handle)
     client = ClientScript()

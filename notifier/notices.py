@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from notifier.channels import Channel, ConnectInfo, Endpoint, Error, Ok, Socket, handle_in
+from notifier.channels.author import call
+from notifier.channels.endpoint import refused_by
 from notifier.channels.replies import Result
 from notifier.engine import Receipt, Retention
-from notifier.errors import ConnectionRefused, EngineError, TokenError
+from notifier.errors import ConnectionRefused, EngineError, TokenError, describe
 from notifier.protocol import Payload
 from notifier.protocol.reasons import (
     FORBIDDEN,
@@ -24,7 +26,7 @@ from notifier.protocol.reasons import (
     NOT_YOURS,
     TOKEN_MISSING,
 )
-from notifier.session import User
+from notifier.session import Claims, User
 
 EVERYONE: Final = "room:lobby"
 """The topic of what concerns everyone."""
@@ -116,28 +118,37 @@ class UserSocket(Socket):
 
     async def connect(self, params: Mapping[str, str], info: ConnectInfo) -> Result:
         """
-        Let in whoever brings a good user token.
+        Let in whoever brings a good user token, if `load_user` gives a user for it.
         """
         if not info.token:
             raise TOKEN_MISSING.refusal()
         try:
-            self.user = self.endpoint.tokens.verify_user(info.token)
+            claims = self.endpoint.tokens.verify(info.token)
         except TokenError as error:
             raise ConnectionRefused(error.code, error.detail) from error
+        self.user = await self._load(claims)
         self.assigns["user"] = self.user
         self.id = socket_id(self.user.id)
         return None
 
     async def resume(self, info: ConnectInfo) -> Result:
         """
-        Let the same user back, whatever the token's age.
+        Let the same user back, whatever the token's age, if `load_user` still does.
         """
         if self.opened_with is None:
             return await super().resume(info)
         try:
-            is_same = self.endpoint.tokens.read_user(info.token or "").id == self.user.id
-        except TokenError:
-            is_same = False
-        if not is_same:
+            claims = self.endpoint.tokens.read(info.token or "")
+        except TokenError as error:
+            raise NOT_YOURS.refusal() from error
+        if (await self._load(claims)).id != self.user.id:
             raise NOT_YOURS.refusal()
         return None
+
+    async def _load(self, claims: Claims) -> User:
+        user = await call("load_user", self.endpoint.load_user, claims)
+        if isinstance(user, Error):
+            raise refused_by(user)
+        if not isinstance(user, User):
+            raise TypeError(f"load_user must return a User or Error(reason), got {describe(user)}")
+        return user

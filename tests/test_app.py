@@ -432,9 +432,11 @@ def test_public_names_are_as_listed() -> None:
     """
     assert notifier.__all__ == [
         "Channel",
+        "Claims",
         "ConnectInfo",
         "Endpoint",
         "Error",
+        "JwtRules",
         "Limits",
         "Notifier",
         "Ok",

@@ -20,7 +20,7 @@ ROOT = Path(notifier.__file__).parent
 LADDER = (
     ("errors", set[str]()),
     ("protocol", {"attrs", "orjson"}),
-    ("session", {"attrs", "orjson", "itsdangerous"}),
+    ("session", {"attrs", "orjson", "itsdangerous", "jwt"}),
     ("engine", {"attrs", "orjson"}),
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
@@ -29,10 +29,7 @@ LADDER = (
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "jsonschema"}
         | {"orjson", "sqlalchemy"},
     ),
-    (
-        "cli cli_client __main__",
-        {"aiohttp", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"},
-    ),
+    ("cli __main__", {"aiohttp", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"}),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

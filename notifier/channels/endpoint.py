@@ -10,7 +10,7 @@ import os
 import time
 from base64 import urlsafe_b64encode
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ from notifier.protocol.reasons import (
     Reason,
 )
 from notifier.protocol.v2 import V2Serializer
-from notifier.session import Deadlines, Limits, Session, Tokens
+from notifier.session import Claims, Deadlines, Limits, Session, Tokens, User
 from notifier.session.deadlines import SLOT_S
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,21 @@ MAX_REMEMBERED_ENDS: Final = 10_000
 SHUTDOWN_GRACE_S: Final = 0.5
 """What a channel's end may take beyond its two bounds."""
 
+LoadUser = Callable[[Claims], Awaitable[User | Error]]
+"""
+Makes a user of what a token says, or refuses: at each connect, and when a
+WebSocket attaches to a session.
+"""
+
 MAX_COUNTED_REASONS: Final = 100
 """Reasons that refusals are counted by; an author may make one up for each connect."""
+
+
+async def take_at_word(claims: Claims) -> User:
+    """
+    Load the user that a token names, and ask nobody.
+    """
+    return claims.user
 
 
 @frozen
@@ -86,6 +99,7 @@ class Endpoint:
     tokens: Tokens
     limits: Limits = field(factory=Limits)
     now: Callable[[], float] = field(default=time.monotonic)
+    load_user: LoadUser = field(default=take_at_word)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
     turns: Turns = field(init=False, factory=Turns)
@@ -226,7 +240,7 @@ class Endpoint:
             logger.exception("%s crashed", where)
             raise NOT_YOURS.refusal() from error
         if isinstance(result, Error):
-            raise _refused_by(result)
+            raise refused_by(result)
 
     def count_refusal(self, code: str) -> None:
         """
@@ -363,7 +377,7 @@ class Endpoint:
             where = f"{name}.connect"
             result = check_result(await call(where, socket.connect, params, info), where)
             if isinstance(result, Error):
-                raise _refused_by(result)
+                raise refused_by(result)
             if not isinstance(socket.id, str | None):
                 raise TypeError(f"{name}.id must be a string or None, got {describe(socket.id)}")
         except ConnectionRefused:
@@ -403,9 +417,9 @@ class Endpoint:
         min(detached, key=SocketServer.detached_since).close(DISPLACED)
 
 
-def _refused_by(result: Error) -> ConnectionRefused:
+def refused_by(result: Error) -> ConnectionRefused:
     """
-    Make a refusal of what a `connect` has returned; raise TypeError if JSON cannot hold it.
+    Make a refusal of the Error that an author has returned; raise TypeError if JSON cannot hold it.
     """
     response = result.response if isinstance(result.response, dict) else {}
     _V2.encode(Broadcast("", "", response))

@@ -84,9 +84,7 @@ async def test_history_is_refused_when_a_topic_keeps_none(caller: Caller) -> Non
     assert (await caller.ask("GET", "/history/nobody:serves")).kind == "NotFound"
 
 
-async def test_presence_is_listed_by_page(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_presence_is_listed_by_page(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     In the order of keys; the count is that of all.
     """

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from notifier.cli.apikey import apikey
 from notifier.cli.client import push, tail
 from notifier.cli.operator import operator
 from notifier.cli.serve import serve
@@ -79,5 +80,5 @@ def main() -> None:
     """
 
 
-for command in (serve, token, operator, tail, push):
+for command in (serve, token, operator, apikey, tail, push):
     main.add_command(command)

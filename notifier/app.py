@@ -218,7 +218,7 @@ def build(
     )
     api.setup(
         app,
-        api.operations(endpoint),
+        api.operations(endpoint, accounts),
         keys=api.ApiKeyStore(database),
         answers=api.AnswerStore(database),
         rate_per_s=config.api_rate_per_s,

@@ -11,6 +11,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from notifier.accounts import Accounts
 from notifier.api.answers import AnswerStore
 from notifier.api.dispatch import Dispatch
 from notifier.api.door import Door
@@ -18,6 +19,7 @@ from notifier.api.keys import ApiKeyStore
 from notifier.api.once import Once
 from notifier.api.openapi import document
 from notifier.api.operations import Operation, Table
+from notifier.api.people import People
 from notifier.api.problems import PREFIX
 from notifier.api.publishing import Publishing
 from notifier.api.rates import Rates, WrongKeys
@@ -31,11 +33,11 @@ _ANYTHING: Final = r"[\s\S]*"
 """Line ends too, which a dot does not match."""
 
 
-def operations(endpoint: Endpoint) -> tuple[Operation, ...]:
+def operations(endpoint: Endpoint, accounts: Accounts) -> tuple[Operation, ...]:
     """
     List what the API offers.
     """
-    parts = (Publishing(endpoint), Reading(endpoint))
+    parts = (Publishing(endpoint), Reading(endpoint), People(accounts, endpoint))
     return tuple(operation for part in parts for operation in part.operations())
 
 

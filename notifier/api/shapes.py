@@ -17,17 +17,15 @@ from jsonschema.validators import extend
 
 from notifier.api.problems import FieldError
 from notifier.errors import describe
+from notifier.session.claims import MAX_USER_ID_CHARACTERS
 
 Shape = Mapping[str, Any]
 
 MAX_ERRORS: Final = 20
 """Mistakes of one request that are told; whoever mends those is told of the rest."""
 
-TOPIC_MAX_CHARACTERS: Final = 255
-"""A topic is a name; a longer one is refused."""
-
-USER_ID_MAX_CHARACTERS: Final = 200
-"""As in the back office: a user id is what the host application calls its user."""
+TOPIC_MAX_CHARACTERS: Final = 300
+"""A topic is a name, which may hold the longest id of a user; a longer one is refused."""
 
 WRITABLE: Final = r"^[^\u0000-\u001f\u007f]*$"
 """No control characters: they end in logs and in pages."""
@@ -83,12 +81,14 @@ TOPIC: Final = text(
     pattern=WRITABLE,
     examples=["room:lobby"],
 )
-USER_ID: Final = text(
-    "A user, by the host application's name for it.",
-    USER_ID_MAX_CHARACTERS,
-    pattern=WRITABLE,
-    examples=["42"],
-)
+ANY_USER_ID: Final = text("A user, by its id.", MAX_USER_ID_CHARACTERS, examples=["42"])
+"""An id that is there already, whatever it holds: that user can be thrown out, too."""
+
+USER_ID: Final[Shape] = {
+    **ANY_USER_ID,
+    "pattern": WRITABLE,
+    "description": "A user, by what the host application calls it.",
+}
 
 
 def _pattern(

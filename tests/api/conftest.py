@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 
 from api.caller import Caller, Clock
+from notifier.accounts import Accounts, UserStore
 from notifier.api import SCOPES, AnswerStore, ApiKeyStore, operations, setup
 from notifier.app import Notifier
 from notifier.app import setup as setup_notifier
@@ -34,14 +34,22 @@ def answers(database: Path, keys: ApiKeyStore, clock: Clock) -> AnswerStore:
 
 
 @pytest.fixture
+def accounts(database: Path, clock: Clock) -> Accounts:
+    accounts = Accounts(UserStore(database, clock=clock))
+    accounts.load()
+    return accounts
+
+
+@pytest.fixture
 def app(
-    keys: ApiKeyStore, answers: AnswerStore, clock: Clock
-) -> Iterator[tuple[web.Application, Notifier]]:
+    accounts: Accounts, keys: ApiKeyStore, answers: AnswerStore, clock: Clock
+) -> tuple[web.Application, Notifier]:
     app = web.Application()
-    notifier = setup_notifier(app, keys=["a secret"])
+    notifier = setup_notifier(app, keys=["a secret"], load_user=accounts.load_user, clock=clock)
+    app.cleanup_ctx.append(accounts.keep_up(notifier.endpoint))
     setup(
         app,
-        operations(notifier.endpoint),
+        operations(notifier.endpoint, accounts),
         keys=keys,
         answers=answers,
         rate_per_s=50,

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from api.caller import Caller
+from notifier.accounts import Accounts
 from notifier.api.openapi import document, problems_of
 from notifier.api.operations import Operation
 from notifier.api.problems import KINDS
@@ -25,7 +26,9 @@ async def test_document_is_served_without_a_key(caller: Caller) -> None:
     assert (await caller.ask("POST", "/openapi.json")).kind == "MethodNotAllowed"
 
 
-async def test_document_has_every_operation_and_no_other(caller: Caller) -> None:
+async def test_document_has_every_operation_and_no_other(
+    caller: Caller, accounts: Accounts
+) -> None:
     """
     It is made of what is routed.
     """
@@ -35,7 +38,7 @@ async def test_document_has_every_operation_and_no_other(caller: Caller) -> None
         for path, methods in told["paths"].items()
         for method, one in methods.items()
     }
-    declared = operations(caller.notifier.endpoint)
+    declared = operations(caller.notifier.endpoint, accounts)
     assert documented == {(one.method, one.path, one.name, one.scope) for one in declared}
     assert len({one.name for one in declared}) == len(declared)
 

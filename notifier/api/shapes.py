@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
@@ -29,6 +29,17 @@ TOPIC_MAX_CHARACTERS: Final = 300
 
 WRITABLE: Final = r"^[^\u0000-\u001f\u007f]*$"
 """No control characters: they end in logs and in pages."""
+
+ONE_LINE: Final = "one-line"
+"""A format of ours: a string that can be shown in one line, without what is invisible."""
+
+_FORMATS: Final = FormatChecker(formats=())
+
+
+@_FORMATS.checks(ONE_LINE)
+def _is_one_line(value: object) -> bool:
+    return not isinstance(value, str) or value.isprintable()
+
 
 _NAMES: Final = {
     "string": "a string",
@@ -111,7 +122,7 @@ def check(shape: Shape, value: object, place: str = "") -> list[FieldError]:
     `place` is put before the JSON pointer of each field.
     """
     found: dict[FieldError, None] = {}
-    for error in _Validator(shape).iter_errors(value):
+    for error in _Validator(shape, format_checker=_FORMATS).iter_errors(value):
         for one in _told(error, place):
             found[one] = None
             if len(found) >= MAX_ERRORS:
@@ -156,6 +167,8 @@ def _expected(rule: str, wanted: Any) -> str:
             return f"{wanted} or less"
         case "minItems" | "maxItems":
             return f"at {'least' if rule == 'minItems' else 'most'} {wanted} items"
+        case "format":
+            return "what can be shown in one line"
         case "pattern":
             return f"what matches {wanted}"
     return rule

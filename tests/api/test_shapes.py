@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from attrs import astuple
 
-from notifier.api.shapes import MAX_ERRORS, TOPIC, check, entity, maybe, number, text
+from notifier.api.shapes import MAX_ERRORS, ONE_LINE, TOPIC, check, entity, maybe, number, text
 
 SHAPE = entity(
     "A",
@@ -15,8 +15,11 @@ SHAPE = entity(
     kind={"enum": ["one", "two"]},
     many={"type": "array", "items": {"type": "string"}, "maxItems": 2},
     none=maybe(text("", 5)),
+    line=text("", 9, format=ONE_LINE),
     either={"anyOf": [{"const": 1}, {"const": 2}], "description": "1 or 2"},
 )
+THREE = "a string of 3 characters"
+KNOWN = "name, size, kind, many, none, line, either"
 GOOD = {"name": "ann", "size": 3}
 
 
@@ -34,8 +37,9 @@ GOOD = {"name": "ann", "size": 3}
         ({"many": ["a", 1]}, ("/many/1", "a string", "a number")),
         ({"many": ["a"] * 3}, ("/many", "at most 2 items", "a list of 3")),
         ({"none": 1}, ("/none", "a string or null", "a number")),
+        ({"line": "a\u2028b"}, ("/line", "what can be shown in one line", THREE)),
         ({"either": 3}, ("/either", "1 or 2", "a number")),
-        ({"a/b~": 1}, ("/a~1b~0", "no key but name, size, kind, many, none, either", "another")),
+        ({"a/b~": 1}, ("/a~1b~0", f"no key but {KNOWN}", "another")),
     ],
 )
 def test_mistake_is_told_by_field_and_kind(

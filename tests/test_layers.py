@@ -25,8 +25,8 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server accounts backoffice",
-        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
+        "app config notices secrets logs server accounts backoffice inbox",
+        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "orjson", "sqlalchemy"},
     ),
     ("cli cli_client __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
 )

@@ -28,7 +28,8 @@ from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
-from notifier.notices import EVERYONE, USER_SOCKET, UserSocket, send_notice, socket_id
+from notifier.inbox import TO_EVERYONE, Inbox, NoticeStore, ToUsers
+from notifier.notices import INBOX, USER_SOCKET, UserSocket, socket_id
 from notifier.protocol import Payload
 from notifier.session import JwtRules, Limits, Tokens
 from notifier.transports import (
@@ -204,15 +205,17 @@ def build(
     endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
     app.cleanup_ctx.append(accounts.keep_up(endpoint))
     notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
+    notices = NoticeStore(database)
+    inbox = keep_notices(app, endpoint, notices)
     app.router.add_get("/health", Health(endpoint).handle)
     client = ClientScript()
     app.router.add_get("/client/notifier-client.js", client.handle)
     app.router.add_get("/client/{version}/notifier-client.js", client.handle)
     backoffice.setup(
         app,
-        desk=NoticeDesk(endpoint),
+        desk=NoticeDesk(endpoint, inbox),
         operators=operators,
-        sent=backoffice.SentStore(database),
+        notices=notices,
         signer=tokens.serializer("backoffice"),
         clock=time.monotonic,
     )
@@ -226,6 +229,24 @@ def build(
         max_body_bytes=config.api_max_body_bytes,
     )
     return app
+
+
+def keep_notices(app: web.Application, endpoint: Endpoint, notices: NoticeStore) -> Inbox:
+    """
+    Give an endpoint the inbox of its process, which lives and ends with `app`.
+    """
+    inbox = Inbox(endpoint, notices, endpoint.tokens.clock)
+    endpoint.assigns[INBOX] = inbox
+
+    async def start(_app: web.Application) -> None:
+        await inbox.start()
+
+    async def close(_app: web.Application) -> None:
+        await inbox.close()
+
+    app.on_startup.append(start)
+    app.on_cleanup.append(close)
+    return inbox
 
 
 @define(eq=False)
@@ -293,18 +314,19 @@ class NoticeDesk:
     """
 
     endpoint: Endpoint
+    inbox: Inbox
 
     async def send_to_all(self, body: str, sender: str) -> int:
         """
         Send a notice to every session in the lobby; tell how many it reached.
         """
-        return (await send_notice(self.endpoint, EVERYONE, body, sender)).reached
+        return (await self.inbox.send(TO_EVERYONE, {"body": body}, sender)).reached
 
     async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
         """
-        Send a notice to the sessions of one user; tell how many it reached.
+        Send a notice to one user, for whom it waits; tell how many sessions it reached.
         """
-        return (await send_notice(self.endpoint, f"user:{user_id}", body, sender)).reached
+        return (await self.inbox.send(ToUsers([user_id]), {"body": body}, sender)).reached
 
     async def throw_out(self, user_id: str) -> int:
         """

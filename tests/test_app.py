@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -27,6 +28,7 @@ from notifier.channels.endpoint import SessionInfo
 from notifier.config import load_config
 from notifier.engine import MemoryEngine
 from notifier.errors import ConfigError
+from notifier.inbox import Inbox, NoticeStore
 from notifier.notices import socket_id
 from notifier.session import Tokens
 
@@ -233,7 +235,9 @@ async def desk_with(*ids: str | None) -> AsyncIterator[tuple[NoticeDesk, Endpoin
         info = ConnectInfo(transport, "127.0.0.1", None, {})
         await endpoint.open(NamedSocket, "2.0.0", {} if id is None else {"id": id}, info)
     clock[0] += 1
-    yield NoticeDesk(endpoint), endpoint
+    with TemporaryDirectory() as directory:
+        inbox = Inbox(endpoint, NoticeStore(Path(directory) / "notifier.db"), lambda: 0.0)
+        yield NoticeDesk(endpoint, inbox), endpoint
     await endpoint.shutdown()
 
 

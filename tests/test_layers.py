@@ -25,7 +25,7 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server accounts backoffice api",
+        "app config notices secrets logs server accounts backoffice inbox api",
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "jsonschema"}
         | {"orjson", "sqlalchemy"},
     ),

@@ -91,8 +91,9 @@ class Endpoint:
     """
     Opens sessions, broadcasts to them, and ends them.
 
-    `now` is a monotonic clock in seconds. Call `start` in the event loop that
-    is to run it, and `shutdown` at the end.
+    `now` is a monotonic clock in seconds. `assigns` is free for what the
+    application's sockets and channels share. Call `start` in the event loop
+    that is to run it, and `shutdown` at the end.
     """
 
     engine: Engine
@@ -100,6 +101,7 @@ class Endpoint:
     limits: Limits = field(factory=Limits)
     now: Callable[[], float] = field(default=time.monotonic)
     load_user: LoadUser = field(default=take_at_word)
+    assigns: dict[str, Any] = field(init=False, factory=dict)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
     turns: Turns = field(init=False, factory=Turns)
@@ -124,17 +126,24 @@ class Endpoint:
     # --- reaching clients
 
     async def broadcast(
-        self, topic: str, event: str, payload: Payload, *, sender: str | None = None
+        self,
+        topic: str,
+        event: str,
+        payload: Payload,
+        *,
+        sender: str | None = None,
+        is_logged: bool = True,
     ) -> Receipt:
         """
         Send an event to everyone on a topic, on every node.
 
         `payload` is a JSON value or `bytes`; raises TypeError for any other.
-        `sender` names the one channel that is not to get it.
+        `sender` names the one channel that is not to get it. What is not
+        `is_logged` goes out at once and is not kept, also on a topic with history.
         """
         _V2.encode(Broadcast(topic, event, payload))  # the author's mistake, not the fan-out's
         publication = Publication(topic, event, payload, sender=sender)
-        return await self.engine.publish(publication, self.retention(topic))
+        return await self.engine.publish(publication, self.retention(topic) if is_logged else None)
 
     async def disconnect(self, id: str) -> int:
         """

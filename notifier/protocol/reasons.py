@@ -25,6 +25,7 @@ FORBIDDEN: Final = "forbidden"
 UNAUTHORIZED: Final = "unauthorized"
 INVALID_PAYLOAD: Final = "invalid payload"
 NOT_STORED: Final = "not stored"
+NO_INBOX: Final = "no inbox"
 
 
 @frozen

@@ -221,7 +221,7 @@ def build(
     )
     api.setup(
         app,
-        api.operations(endpoint, accounts),
+        api.operations(endpoint, accounts, inbox),
         keys=api.ApiKeyStore(database),
         answers=api.AnswerStore(database),
         rate_per_s=config.api_rate_per_s,

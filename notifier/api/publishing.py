@@ -9,7 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from notifier.api.operations import Call, Operation
-from notifier.api.problems import not_valid
+from notifier.api.problems import NOT_FOUND, Problem, not_valid
 from notifier.api.shapes import TOPIC, WRITABLE, Shape, entity, maybe, number, text
 from notifier.channels import Endpoint
 from notifier.errors import describe
@@ -74,6 +74,7 @@ class Publishing:
                 answer=PUBLISHED,
                 status=201,
                 is_once=True,
+                problems=(NOT_FOUND,),
             ),
         )
 
@@ -98,4 +99,4 @@ def check_served(endpoint: Endpoint, topic: str) -> None:
     server talk among themselves.
     """
     if topic == PHOENIX_TOPIC or not endpoint.serves(topic):
-        raise not_valid("/topic", "a topic that a channel serves", describe(topic))
+        raise Problem(NOT_FOUND, "no channel serves the topic")

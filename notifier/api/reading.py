@@ -12,10 +12,9 @@ from attrs import frozen
 
 from notifier.api.operations import Call, Operation
 from notifier.api.problems import NOT_FOUND, Problem
-from notifier.api.publishing import ID
+from notifier.api.publishing import ID, check_served
 from notifier.api.shapes import TOPIC, Shape, entity, maybe, number, text
 from notifier.channels import Endpoint
-from notifier.protocol.events import PHOENIX_TOPIC
 
 PAGE_MAX: Final = 1_000
 PAGE_DEFAULT: Final = 100
@@ -179,8 +178,7 @@ class Reading:
         List a page of who is present, in the order of their keys.
         """
         topic, limit = call.path["topic"], call.query.get("limit", PAGE_DEFAULT)
-        if topic == PHOENIX_TOPIC or not self.endpoint.serves(topic):
-            raise Problem(NOT_FOUND, "no channel serves the topic")
+        check_served(self.endpoint, topic)
         present = await self.endpoint.presence.list(topic)
         after = call.query.get("after")
         keys = sorted(present if after is None else (key for key in present if key > after))

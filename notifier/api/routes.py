@@ -16,6 +16,7 @@ from notifier.api.answers import AnswerStore
 from notifier.api.dispatch import Dispatch
 from notifier.api.door import Door
 from notifier.api.keys import ApiKeyStore
+from notifier.api.notices import Notices
 from notifier.api.once import Once
 from notifier.api.openapi import document
 from notifier.api.operations import Operation, Table
@@ -25,6 +26,7 @@ from notifier.api.publishing import Publishing
 from notifier.api.rates import Rates, WrongKeys
 from notifier.api.reading import Reading
 from notifier.channels import Endpoint
+from notifier.inbox import Inbox
 
 VERSION: Final = "1.0.0"
 """Of the API, as its document tells it."""
@@ -33,11 +35,16 @@ _ANYTHING: Final = r"[\s\S]*"
 """Line ends too, which a dot does not match."""
 
 
-def operations(endpoint: Endpoint, accounts: Accounts) -> tuple[Operation, ...]:
+def operations(endpoint: Endpoint, accounts: Accounts, inbox: Inbox) -> tuple[Operation, ...]:
     """
     List what the API offers.
     """
-    parts = (Publishing(endpoint), Reading(endpoint), People(accounts, endpoint))
+    parts = (
+        Publishing(endpoint),
+        Notices(inbox, endpoint),
+        People(accounts, endpoint),
+        Reading(endpoint),
+    )
     return tuple(operation for part in parts for operation in part.operations())
 
 

@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 
 from notifier.api.problems import FieldError
 from notifier.errors import describe
+from notifier.inbox import Draft, InvalidNotice
 from notifier.session.claims import MAX_USER_ID_CHARACTERS
 
 Shape = Mapping[str, Any]
@@ -33,6 +34,9 @@ WRITABLE: Final = r"^[^\u0000-\u001f\u007f]*$"
 ONE_LINE: Final = "one-line"
 """A format of ours: a string that can be shown in one line, without what is invisible."""
 
+HTTP_URL: Final = "http-url"
+"""A format of ours: an absolute URL that a notice may lead to."""
+
 _FORMATS: Final = FormatChecker(formats=())
 
 
@@ -40,6 +44,20 @@ _FORMATS: Final = FormatChecker(formats=())
 def _is_one_line(value: object) -> bool:
     return not isinstance(value, str) or value.isprintable()
 
+
+@_FORMATS.checks(HTTP_URL)
+def _is_http_url(value: object) -> bool:
+    try:
+        Draft.read({"body": "any", "link": value}, 0.0)
+    except InvalidNotice:
+        return not isinstance(value, str)
+    return True
+
+
+_FORMAT_WORDS: Final = {
+    ONE_LINE: "what can be shown in one line",
+    HTTP_URL: "an absolute URL of http or https",
+}
 
 _NAMES: Final = {
     "string": "a string",
@@ -66,7 +84,7 @@ def number(doc: str, least: int, most: int, **more: Any) -> Shape:
     return {"type": "integer", "minimum": least, "maximum": most, "description": doc, **more}
 
 
-def entity(title: str, required: Mapping[str, Shape], **optional: Shape) -> Shape:
+def entity(title: str, required: Mapping[str, Shape], /, **optional: Shape) -> Shape:
     """
     Describe an object with these keys and no others; `title` names it in the document.
     """
@@ -168,7 +186,7 @@ def _expected(rule: str, wanted: Any) -> str:
         case "minItems" | "maxItems":
             return f"at {'least' if rule == 'minItems' else 'most'} {wanted} items"
         case "format":
-            return "what can be shown in one line"
+            return _FORMAT_WORDS[wanted]
         case "pattern":
             return f"what matches {wanted}"
     return rule

@@ -9,8 +9,9 @@ from aiohttp.pytest_plugin import AiohttpClient
 from api.caller import Caller, Clock
 from notifier.accounts import Accounts, UserStore
 from notifier.api import SCOPES, AnswerStore, ApiKeyStore, operations, setup
-from notifier.app import Notifier
+from notifier.app import Notifier, keep_notices
 from notifier.app import setup as setup_notifier
+from notifier.inbox import NoticeStore
 
 
 @pytest.fixture
@@ -42,14 +43,15 @@ def accounts(database: Path, clock: Clock) -> Accounts:
 
 @pytest.fixture
 def app(
-    accounts: Accounts, keys: ApiKeyStore, answers: AnswerStore, clock: Clock
+    database: Path, accounts: Accounts, keys: ApiKeyStore, answers: AnswerStore, clock: Clock
 ) -> tuple[web.Application, Notifier]:
     app = web.Application()
     notifier = setup_notifier(app, keys=["a secret"], load_user=accounts.load_user, clock=clock)
+    inbox = keep_notices(app, notifier.endpoint, NoticeStore(database))
     app.cleanup_ctx.append(accounts.keep_up(notifier.endpoint))
     setup(
         app,
-        operations(notifier.endpoint, accounts),
+        operations(notifier.endpoint, accounts, inbox),
         keys=keys,
         answers=answers,
         rate_per_s=50,

@@ -14,6 +14,7 @@ from notifier.api.operations import Operation
 from notifier.api.problems import KINDS
 from notifier.api.routes import operations
 from notifier.api.shapes import entity
+from notifier.notices import INBOX
 
 
 async def test_document_is_served_without_a_key(caller: Caller) -> None:
@@ -38,7 +39,8 @@ async def test_document_has_every_operation_and_no_other(
         for path, methods in told["paths"].items()
         for method, one in methods.items()
     }
-    declared = operations(caller.notifier.endpoint, accounts)
+    endpoint = caller.notifier.endpoint
+    declared = operations(endpoint, accounts, endpoint.assigns[INBOX])
     assert documented == {(one.method, one.path, one.name, one.scope) for one in declared}
     assert len({one.name for one in declared}) == len(declared)
 

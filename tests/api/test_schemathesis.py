@@ -27,10 +27,11 @@ def test_document_is_true_of_a_server(tmp_path: Path) -> None:
     and none of it in the log.
     """
     with serving(tmp_path, API_RATE_PER_S="100000", API_BURST="100000") as server:
+        config = tmp_path / "schemathesis.toml"
+        config.write_text(f'[auth.openapi.key]\nbearer = "{server.key}"\n')
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run"),
             f"{server.address}/api/v1/openapi.json",
-            *("--header", f"Authorization: Bearer {server.key}"),
             *("--checks", "all", "--max-examples", str(EXAMPLES)),
             *("--seed", "1", "--generation-deterministic"),
         ]
@@ -43,7 +44,7 @@ def test_document_is_true_of_a_server(tmp_path: Path) -> None:
             command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=PATIENCE_S
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "12 selected / 12 total" in done.stdout
+        assert "15 selected / 15 total" in done.stdout
         log = server.log.read_text()
         assert server.key not in log
         assert "Traceback" not in log

@@ -15,7 +15,8 @@ from notifier.session import User
 
 async def send(caller: Caller, to: object, once: str | None = None, **more: object) -> Told:
     headers = {} if once is None else {"Idempotency-Key": once}
-    return await caller.ask("POST", "/notices", {"to": to, "body": "hello", **more}, headers=headers)
+    body = {"to": to, "body": "hello", **more}
+    return await caller.ask("POST", "/notices", body, headers=headers)
 
 
 async def join(caller: Caller, user: str, topic: str) -> list[Any]:
@@ -80,8 +81,9 @@ async def test_notice_is_sent_once_when_its_request_is_repeated(caller: Caller) 
     """
     As what is published.
     """
-    one, other = await send(caller, {"users": ["ann"]}, "a"), await send(
-        caller, {"users": ["ann"]}, "a"
+    one, other = (
+        await send(caller, {"users": ["ann"]}, "a"),
+        await send(caller, {"users": ["ann"]}, "a"),
     )
     assert one.body == other.body
     assert json.dumps(await join(caller, "ann", "user:ann")).count("hello") == 1

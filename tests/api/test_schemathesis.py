@@ -48,4 +48,4 @@ def test_document_is_true_of_a_server(tmp_path: Path) -> None:
         log = server.log.read_text()
         assert server.key not in log
         assert "Traceback" not in log
-        assert "ERROR" not in log
+        assert "ERROR notifier" not in log

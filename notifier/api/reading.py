@@ -161,7 +161,8 @@ class Reading:
                     break
                 messages.append({"id": one.id, "event": one.event, "payload": one.payload})
                 since = one.id
-            is_end = len(page.publications) < asked
+            # An engine may give fewer than it was asked for: what counts is the head.
+            is_end = not page.publications or since >= page.head
             if is_end or size > PAGE_MAX_BYTES or len(messages) == limit:
                 break
         is_more = bool(messages) and since < page.head

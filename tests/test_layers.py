@@ -25,10 +25,10 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server accounts backoffice",
+        "app checkup config notices secrets logs server accounts backoffice",
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
     ),
-    ("cli __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
+    ("cli __main__", {"aiohttp", "attrs", "click", "notifier_client", "sqlalchemy", "uvloop"}),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

@@ -80,6 +80,7 @@ class UserStore:
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
         self._engine = open_database(path)
         self._clock = clock
 

@@ -7,6 +7,7 @@ Tests marked `server` run `python -m notifier serve` as a process of its own.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -32,6 +33,7 @@ PATIENCE_S = 20
 
 STUCK_APP = """
 import asyncio
+import json
 from notifier import Notifier
 
 class Stuck(Notifier):
@@ -255,4 +257,38 @@ def test_serve_logs_no_request_when_it_cannot_be_read(tmp_path: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
     assert all(answer.startswith(b"HTTP/") for answer in answers)
     assert "SECRET" not in server.log()
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.server
+def test_server_notices_what_the_command_line_changes(tmp_path: Path) -> None:
+    """
+    Another process disables a user: the session ends, and connects are refused, until enabled.
+    """
+
+    def answer(query: str) -> dict[str, object]:
+        head = f"GET /socket/longpoll?{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        return json.loads(server.request(head.encode()).partition(b"\r\n\r\n")[2])
+
+    def until_told(query: str, key: str, *expected: object) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (got := answer(query).get(key)) not in expected:
+            assert time.monotonic() < deadline, got
+            time.sleep(0.05)
+
+    with serving(tmp_path, "--app", "examples.host:app") as server:
+        token = notifier_command("token", "42").stdout.strip()
+        session = answer(f"token={token}&join=room:lobby")["token"]
+        assert answer(f"token={notifier_command('token', '43').stdout.strip()}")["reason"] == (
+            "plan_lapsed"
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while notifier_command("user", "disable", "42").exit_code:  # until it has been added
+            assert time.monotonic() < deadline
+        until_told(f"token={session}", "reason", "disconnected")
+        assert answer(f"token={token}")["reason"] == "user_disabled"
+        notifier_command("user", "enable", "42")
+        until_told(f"token={token}", "status", 410)  # opened
+        assert server.stop(signal.SIGTERM) == 0
+    assert token not in server.log()
     assert "Traceback" not in server.log()

@@ -74,9 +74,16 @@ def look(case: Case) -> Sequence[Finding]:
     """
     Look at everything; give what was found, the worst first.
     """
-    found = [finding for check in CHECKS for finding in check(case)]
+    found = [finding for check in CHECKS for finding in _looked(check, case)]
     order = ("wrong", "unsafe", "note")
     return sorted(found, key=lambda finding: order.index(finding.level))
+
+
+def _looked(check: Callable[[Case], Iterator[Finding]], case: Case) -> Iterator[Finding]:
+    try:
+        yield from check(case)
+    except OSError as error:  # somebody else's directory
+        yield Finding("wrong", "data_dir", f"cannot look at {error.filename}: {error.strerror}")
 
 
 def is_good(findings: Sequence[Finding]) -> bool:

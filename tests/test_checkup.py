@@ -202,6 +202,22 @@ def test_data_dir_is_found_that_is_a_file(tmp_path: Path) -> None:
     assert ("wrong", "data_dir") in told(tmp_path / "data")
 
 
+def test_directory_is_found_that_cannot_be_read(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Somebody else's; what needs no file is looked at all the same.
+    """
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    found = look(case(data_dir, check_origin=("x",)))
+    assert ("wrong", "check_origin") in [(one.level, one.setting) for one in found]
+    assert f"cannot look at {data_dir}: Permission denied" in [one.text for one in found]
+
+
 def test_secret_is_found_that_is_also_a_key(data_dir: Path) -> None:
     """
     The host application could then make what is ours alone; the secret is not told.

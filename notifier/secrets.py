@@ -24,7 +24,7 @@ from attrs import field, frozen
 
 from notifier.config import JWT_VARIABLE
 from notifier.errors import ConfigError
-from notifier.session.json_web_tokens import SECRET_MIN_BYTES
+from notifier.session.json_web_tokens import SECRET_EXPECTED, wrong_secret
 
 KEY_FILE: Final = "secret_keys"
 
@@ -83,9 +83,9 @@ def load_jwt_secrets(path: Path | None, text: str | None) -> tuple[bytes, ...]:
     if text:
         found.append((JWT_VARIABLE, os.fsencode(text)))
     for place, secret in found:
-        if len(secret) < SECRET_MIN_BYTES:
-            expected = f"a secret of at least {SECRET_MIN_BYTES} bytes"
-            raise ConfigError(f"{place}: expected {expected}, got one of {len(secret)}")
+        wrong = wrong_secret(secret)
+        if wrong:
+            raise ConfigError(f"{place}: expected {SECRET_EXPECTED}, got {wrong}")
     return tuple(secret for _, secret in found)
 
 

@@ -25,11 +25,14 @@ LADDER = (
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server accounts backoffice inbox api",
+        "app checkup config notices secrets logs server accounts backoffice inbox api",
         {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "jsonschema"}
         | {"orjson", "sqlalchemy"},
     ),
-    ("cli __main__", {"aiohttp", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"}),
+    (
+        "cli __main__",
+        {"aiohttp", "attrs", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"},
+    ),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

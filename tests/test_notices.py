@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 from doors import DOORS, serving
+from jwt.api_jwt import PyJWT
 
 import notifier
-from notifier import Notifier, User
+from notifier import Claims, Error, JwtRules, Notifier, User
 from notifier.engine import MemoryEngine
 from notifier.errors import EngineError
 from notifier.notices import EVERYONE, send_notice, socket_id
@@ -201,3 +202,29 @@ async def test_door_stays_shut_when_the_token_has_expired(desk: Desk) -> None:
     answer = await desk.get(token=old)
     assert (answer["status"], answer["reason"]) == (403, "token_expired")
     assert re.fullmatch(r"the token expired (39|40|41) s ago", answer["message"])
+
+
+async def test_user_is_whom_the_application_loads() -> None:
+    """
+    Embedded, without accounts: it sees what the token says, and may refuse.
+    """
+    seen: list[Claims] = []
+
+    async def load_user(claims: Claims) -> User | Error:
+        seen.append(claims)
+        return Error("no_such_customer") if claims.user.id == "eve" else User("ann", "operator")
+
+    app, secret = web.Application(), b"a shared secret of at least 32 bytes!"
+    server = notifier.setup(
+        app, keys=["k"], load_user=load_user, jwt=JwtRules(secrets=[secret]), clock=lambda: 1_000.0
+    )
+    async with serving("front", app, server) as port, ClientSession() as http:
+        desk = Desk(http, port, server)
+        _, reply = await desk.joined("42", "user:anyone")
+        assert reply["status"] == "ok"
+        refused = await desk.get(token=desk.token("eve"))
+        assert (refused["status"], refused["reason"]) == (403, "no_such_customer")
+        token = PyJWT().encode({"sub": "7", "iat": 999, "plan": "paid"}, secret)
+        assert (await desk.get(token=token, join="room:lobby"))["status"] == 200
+    assert [one.user.id for one in seen] == ["42", "eve", "7"]
+    assert (seen[2].issued_at, seen[2].data["plan"]) == (999, "paid")

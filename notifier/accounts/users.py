@@ -80,6 +80,7 @@ class UserStore:
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
         self._engine = open_database(path)
         self._clock = clock
 
@@ -92,7 +93,7 @@ class UserStore:
         row = self._row(User(check_user_id(id), check_role(role)), _checked_name(name))
         try:
             with self._session() as session:
-                session.execute(insert(Account).values(**row))
+                session.execute(insert(Account).values(**row, change=_next_change()))
                 session.commit()
         except IntegrityError as error:
             raise UserExists(id) from error
@@ -102,11 +103,10 @@ class UserStore:
         """
         Add those of `users` that are not there; leave the others as they are.
         """
-        with self._session() as session:
-            for user in users:
-                row = sqlite_insert(Account).values(**self._row(user, None))
-                session.execute(row.on_conflict_do_nothing())
-            session.commit()
+        rows = [self._row(user, None) for user in users]
+        if rows:
+            with self._engine.begin() as connection:
+                connection.execute(_ADD_MISSING, rows)
 
     def get(self, id: str) -> Account | None:
         """
@@ -195,7 +195,6 @@ class UserStore:
             "is_disabled": False,
             "revoked_at": None,
             "created_at": self._clock(),
-            "change": _next_change(),
         }
 
     def _session(self) -> Session:
@@ -207,6 +206,11 @@ def _next_change() -> ColumnElement[int]:
     others = aliased(Account)
     newest = select(func.coalesce(func.max(others.change), 0) + 1)
     return newest.scalar_subquery()
+
+
+_TABLE = Base.metadata.tables[Account.__tablename__]
+# Of the table, not the class: that takes ten times as long for a batch.
+_ADD_MISSING = sqlite_insert(_TABLE).values(change=_next_change()).on_conflict_do_nothing()
 
 
 def _checked_name(name: str | None) -> str | None:

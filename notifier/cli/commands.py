@@ -10,10 +10,13 @@ from typing import Any
 import click
 
 from notifier.cli.apikey import apikey
+from notifier.cli.check import check
 from notifier.cli.client import push, tail
+from notifier.cli.disconnect import disconnect
 from notifier.cli.operator import operator
 from notifier.cli.serve import serve
 from notifier.cli.token import token
+from notifier.cli.user import user
 from notifier.errors import NotifierError
 
 
@@ -71,6 +74,11 @@ def main() -> None:
     \b
         notifier operator add alice
 
+    Keep somebody out:
+
+    \b
+        notifier user disable bob
+
     See what comes, and send something yourself:
 
     \b
@@ -80,5 +88,5 @@ def main() -> None:
     """
 
 
-for command in (serve, token, operator, apikey, tail, push):
+for command in (serve, check, token, user, operator, apikey, disconnect, tail, push):
     main.add_command(command)

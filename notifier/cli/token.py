@@ -8,10 +8,13 @@ import time
 
 import click
 
-from notifier.cli.options import file_option, load, load_secret_keys, option
+from notifier.accounts import Account, UserStore
+from notifier.app import DATABASE
+from notifier.cli.options import file_option, load, load_secret_keys, option, told_as_mistake
+from notifier.config import Config
 from notifier.errors import ConfigError
 from notifier.session import Tokens, User
-from notifier.session.claims import ROLES
+from notifier.session.claims import ROLES, check_user_id
 
 
 @click.command()
@@ -19,9 +22,7 @@ from notifier.session.claims import ROLES
 @click.option(
     "--role",
     type=click.Choice(ROLES),
-    default=ROLES[0],
-    show_default=True,
-    help="An operator may send notices too.",
+    help="An operator may send notices too; that of the user's account where it is left out.",
 )
 @click.option(
     "--max-age",
@@ -31,7 +32,9 @@ from notifier.session.claims import ROLES
 )
 @option("data_dir", "DIRECTORY")
 @file_option
-def token(user: str, role: str, max_age: int | None, file: str | None, **flags: str | None) -> None:
+def token(
+    user: str, role: str | None, max_age: int | None, file: str | None, **flags: str | None
+) -> None:
     """
     Print a token with which USER, any name or number, connects.
 
@@ -45,6 +48,36 @@ def token(user: str, role: str, max_age: int | None, file: str | None, **flags: 
     config = load(flags, file)
     tokens = Tokens(load_secret_keys(config).keys, time.time, config.token_max_age_s)
     try:
+        account = _account(config, check_user_id(user))
+        role = role or (ROLES[0] if account is None else account.role)
         click.echo(tokens.sign_user(User(user, role), max_age))
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def _account(config: Config, user: str) -> Account | None:
+    """
+    Find the user's account, if there is one; warn if the token will open nothing.
+    """
+    database = config.data_dir / DATABASE
+    if not database.exists():
+        return None
+    with told_as_mistake(database):
+        account = UserStore(database).get(user)
+    if account is None:
+        return None
+    if account.is_disabled:
+        click.echo("note: this user is disabled, and no token opens until it is enabled", err=True)
+    _await_revocation(account)
+    return account
+
+
+def _await_revocation(account: Account) -> None:
+    """
+    Let the second pass in which tokens were revoked: one signed in it is void.
+    """
+    left_s = (account.revoked_at or 0) + 1 - time.time()
+    if 0 < left_s <= 1:
+        time.sleep(left_s)
+    elif left_s > 1:
+        click.echo("note: tokens are revoked up to a later time: is the clock right?", err=True)

@@ -28,8 +28,23 @@ ALGORITHM: Final = "HS256"
 SECRET_MIN_BYTES: Final = 32
 """As many as the hash gives (RFC 7518, 3.2); a shorter secret is refused."""
 
+SECRET_EXPECTED: Final = f"a shared secret of at least {SECRET_MIN_BYTES} bytes"
+_KEY_FORMATS: Final = (b"-----BEGIN", b"ssh-", b"ecdsa-", b"sk-ssh-", b"sk-ecdsa-")
+
 MAX_NUMERIC_DATE: Final = 2**53
 """Seconds that a date may have; beyond it JSON's numbers are not exact."""
+
+
+def wrong_secret(secret: object) -> str | None:
+    """
+    Tell what a secret is instead of one, None for one that will do.
+    """
+    if not isinstance(secret, bytes):
+        return describe(secret)
+    # Whoever has a public key could sign with it, if it were taken for a secret.
+    if secret.lstrip().startswith(_KEY_FORMATS):
+        return "a key in PEM or SSH format"
+    return None if len(secret) >= SECRET_MIN_BYTES else f"one of {len(secret)}"
 
 
 def _check_secrets(
@@ -37,10 +52,8 @@ def _check_secrets(
 ) -> None:
     if not secrets:
         raise ValueError("expected one secret for JSON Web Tokens or more, got none")
-    for secret in secrets:
-        if not isinstance(secret, bytes) or len(secret) < SECRET_MIN_BYTES:
-            expected = f"a secret of at least {SECRET_MIN_BYTES} bytes"
-            raise ValueError(f"expected {expected}, got {describe(secret)}")
+    for wrong in filter(None, map(wrong_secret, secrets)):
+        raise ValueError(f"expected {SECRET_EXPECTED}, got {wrong}")
 
 
 @frozen(kw_only=True)

@@ -1,5 +1,5 @@
 """
-The command line: what each command prints, and how a mistake is told.
+`notifier serve`: what it refuses, and how it runs and ends.
 
 Tests marked `server` run `python -m notifier serve` as a process of its own.
 """
@@ -7,12 +7,11 @@ Tests marked `server` run `python -m notifier serve` as a process of its own.
 from __future__ import annotations
 
 import asyncio
-import logging
+import json
 import os
 import re
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -22,23 +21,19 @@ from pathlib import Path
 
 import pytest
 from attrs import define
-from click.testing import CliRunner, Result
 
 import notifier
-from notifier.app import DATABASE, HISTORY
-from notifier.backoffice import OperatorStore
-from notifier.cli import load_app, main
+from cli.drive import notifier_command, told_in_one_line
+from notifier.app import HISTORY
 from notifier.engine import SqliteEngine
-from notifier.errors import ConfigError
-from notifier.secrets import KEY_FILE, load_keys
-from notifier.session import Tokens, User
+from notifier.secrets import load_keys
 
 SOURCE = Path(notifier.__file__).parents[1]
-PASSWORD = "correct horse battery"
 PATIENCE_S = 20
 
 STUCK_APP = """
 import asyncio
+import json
 from notifier import Notifier
 
 class Stuck(Notifier):
@@ -51,231 +46,6 @@ class Stuck(Notifier):
 
 app = Stuck()
 """
-
-
-@pytest.fixture(autouse=True)
-def _clean_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """
-    Start in an empty directory with no settings, and leave the process as it was.
-    """
-    for name in [name for name in os.environ if name.startswith("NOTIFIER_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
-
-
-def notifier_command(*words: str, stdin: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, words, input=stdin, prog_name="notifier")
-
-
-def told_in_one_line(result: Result) -> str:
-    """
-    Check that a mistake was told as it should be, and return how.
-    """
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr.removeprefix("Error: ").rstrip("\n")
-
-
-def tokens(data_dir: Path, now: float | None = None) -> Tokens:
-    return Tokens(load_keys(data_dir).keys, lambda: now or time.time(), 86_400)
-
-
-# The commands as a whole
-
-
-def test_help_shows_how_to_begin_when_it_is_asked_for() -> None:
-    """
-    A newcomer sees the commands to type first.
-    """
-    shown = notifier_command("--help").stdout
-    assert all(part in shown for part in ("notifier serve", "curl", "notifier operator add alice"))
-
-
-def test_serve_help_lists_every_setting_when_it_is_asked_for() -> None:
-    """
-    The help of serve shows settings that have no flag too, as the file spells them.
-    """
-    shown = notifier_command("serve", "--help").stdout
-    assert all(part in shown for part in ("port = 4000", "check_origin = []", "window_ms = 10000"))
-
-
-def test_version_is_told_when_it_is_asked_for() -> None:
-    """
-    --version prints one line and ends.
-    """
-    result = notifier_command("--version")
-    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
-    assert result.stdout.startswith("notifier ")
-
-
-def test_flag_is_refused_when_it_is_misspelt() -> None:
-    """
-    A misspelt flag is answered with the ones that are near.
-    """
-    result = notifier_command("serve", "--prot", "1")
-    assert result.exit_code == 2
-    assert "--port" in result.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize("words", [("serve",), ("token", "me"), ("operator", "add", "alice")])
-def test_variable_is_refused_when_it_is_misspelt(
-    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    Every command refuses a NOTIFIER_ variable that is no setting.
-    """
-    monkeypatch.setenv("NOTIFIER_DATADIR", "elsewhere")
-    assert "NOTIFIER_DATA_DIR" in told_in_one_line(notifier_command(*words))
-
-
-# notifier token
-
-
-def test_token_is_printed_alone_when_there_are_keys(tmp_path: Path) -> None:
-    """
-    Standard output is the token, for $(…); nothing else is said.
-    """
-    notifier_command("token", "me")
-    result = notifier_command("token", "me")
-    assert result.stderr == ""
-    assert re.fullmatch(r"\S+\n", result.stdout)
-    assert tokens(tmp_path / "notifier-data").verify_user(result.stdout.strip()) == User("me")
-
-
-def test_token_says_where_when_it_makes_the_keys(tmp_path: Path) -> None:
-    """
-    New keys are told on standard error, with the whole path and without the key.
-    """
-    result = notifier_command("token", "me")
-    path = tmp_path / "notifier-data" / KEY_FILE
-    assert str(path) in result.stderr
-    assert path.read_text().strip() not in result.output
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_token_has_the_role_when_one_is_asked_for(tmp_path: Path) -> None:
-    """
-    --role operator makes an operator's token.
-    """
-    token = notifier_command("token", "me", "--role", "operator").stdout.strip()
-    assert tokens(tmp_path / "notifier-data").verify_user(token).role == "operator"
-
-
-def test_token_expires_when_its_age_is_over(tmp_path: Path) -> None:
-    """
-    --max-age counts over the age that the server allows.
-    """
-    token = notifier_command("token", "me", "--max-age", "60").stdout.strip()
-    later = tokens(tmp_path / "notifier-data", time.time() + 62)
-    with pytest.raises(notifier.errors.TokenError, match="expired"):
-        later.verify_user(token)
-
-
-def test_token_is_of_the_data_dir_when_one_is_named(tmp_path: Path) -> None:
-    """
-    --data-dir chooses the keys.
-    """
-    token = notifier_command("token", "me", "--data-dir", "other").stdout.strip()
-    assert tokens(tmp_path / "other").verify_user(token) == User("me")
-    assert not (tmp_path / "notifier-data").exists()
-
-
-def test_token_is_of_the_data_dir_when_the_file_names_one(tmp_path: Path) -> None:
-    """
-    --config names the file, and the file the data directory.
-    """
-    (tmp_path / "n.toml").write_text('data_dir = "other"')
-    notifier_command("token", "me", "--config", "n.toml")
-    assert (tmp_path / "other" / KEY_FILE).exists()
-
-
-def test_token_is_refused_when_the_user_is_empty() -> None:
-    """
-    A user without a name is told as a mistake.
-    """
-    notifier_command("token", "me")
-    assert "user id" in told_in_one_line(notifier_command("token", ""))
-
-
-def test_token_is_refused_when_others_can_read_the_keys(tmp_path: Path) -> None:
-    """
-    Keys that are open to others are told with the command that mends it.
-    """
-    notifier_command("token", "me")
-    (tmp_path / "notifier-data" / KEY_FILE).chmod(0o644)
-    assert "chmod 600" in told_in_one_line(notifier_command("token", "me"))
-
-
-# notifier operator add
-
-
-def test_operator_can_sign_in_when_the_password_was_typed_twice(tmp_path: Path) -> None:
-    """
-    The password is asked for twice and never shown.
-    """
-    result = notifier_command("operator", "add", "alice", stdin=f"{PASSWORD}\n{PASSWORD}\n")
-    assert result.exit_code == 0
-    assert PASSWORD not in result.output
-    assert OperatorStore(tmp_path / "notifier-data" / DATABASE).verify("alice", PASSWORD)
-
-
-def test_operator_can_sign_in_when_the_password_came_by_stdin(tmp_path: Path) -> None:
-    """
-    --password-stdin reads one line, with or without its end.
-    """
-    for name, end in (("alice", "\n"), ("bob", "")):
-        stdin = PASSWORD + end
-        notifier_command("operator", "add", name, "--password-stdin", stdin=stdin)
-    store = OperatorStore(tmp_path / "notifier-data" / DATABASE)
-    assert store.verify("alice", PASSWORD)
-    assert store.verify("bob", PASSWORD)
-
-
-def test_data_dir_is_the_owners_alone_when_an_operator_makes_it(tmp_path: Path) -> None:
-    """
-    The first command to use the data directory makes it for its owner alone.
-    """
-    notifier_command("operator", "add", "alice", "--password-stdin", stdin=PASSWORD)
-    assert stat.S_IMODE((tmp_path / "notifier-data").stat().st_mode) == 0o700
-
-
-@pytest.mark.parametrize(
-    ("name", "stdin", "told"),
-    [
-        ("alice", PASSWORD.encode(), "an operator named 'alice' exists already"),
-        ("bob", b"short", "password must have at least"),
-        ("bob", b"", "password must have at least"),
-        ("bob", b"\xff" * 20, "expected the password in UTF-8, got other bytes"),
-        ("", PASSWORD.encode(), "name must have 1 to"),
-    ],
-)
-def test_operator_is_refused_when_name_or_password_will_not_do(
-    name: str, stdin: bytes, told: str
-) -> None:
-    """
-    What is wrong with a name or a password is told in one line.
-    """
-    notifier_command("operator", "add", "alice", "--password-stdin", stdin=PASSWORD)
-    result = notifier_command("operator", "add", name, "--password-stdin", stdin=stdin)
-    assert told_in_one_line(result).startswith(told)
-
-
-def test_operator_is_refused_when_the_database_is_none(tmp_path: Path) -> None:
-    """
-    A file that is no database is told with its path.
-    """
-    (tmp_path / DATABASE).write_text("no database at all, and long enough to be taken for one")
-    result = notifier_command(
-        "operator", "add", "alice", "--password-stdin", "--data-dir", ".", stdin=PASSWORD
-    )
-    assert told_in_one_line(result).startswith(f"cannot use the database {tmp_path / DATABASE}: ")
 
 
 # notifier serve: mistakes
@@ -300,56 +70,6 @@ def test_serve_is_refused_when_the_history_is_none(tmp_path: Path) -> None:
     (tmp_path / HISTORY).write_text("no database at all, and long enough to be taken for one" * 20)
     told = told_in_one_line(notifier_command("serve", "--port", "0", "--data-dir", "."))
     assert told == f"cannot open {tmp_path / HISTORY}: file is not a database"
-
-
-def test_app_is_loaded_when_it_stands_in_the_current_directory(tmp_path: Path) -> None:
-    """
-    A module beside which the command is typed is found, below a class too.
-    """
-    (tmp_path / "found_app.py").write_text(
-        "from notifier import Notifier\nclass Held:\n    app = Notifier(path='/x')\n"
-    )
-    assert load_app("found_app:Held.app").path == "/x"
-
-
-@pytest.mark.parametrize(
-    ("place", "told"),
-    [
-        ("no_such:app", "got 'no_such': there is no 'no_such'"),
-        ("notifier.no_such:app", "there is no 'notifier.no_such'"),
-        ("notifier:Notifer", "got no 'Notifer' there (but Notifier"),
-        ("notifier:qqqqqq", "got no 'qqqqqq' there (but nothing like it)"),
-        ("notifier:UserSocket", "app = Notifier(YourSocket), got the class UserSocket"),
-        ("sys:path", "app = Notifier(YourSocket), got a list of"),
-        ("sys", "expected module:attribute"),
-    ],
-)
-def test_app_is_refused_when_it_is_no_notifier(place: str, told: str) -> None:
-    """
-    A wrong --app is answered with what was expected and what is there.
-    """
-    assert told in told_in_one_line(notifier_command("serve", "--app", place))
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "told"),
-    [
-        ("needs_more", "import no_such_module", "ModuleNotFoundError: No module named"),
-        ("misspells", "\nNotifer()", "NameError: name 'Notifer' is not defined (at"),
-        ("unfinished", "def app(", "SyntaxError: '(' was never closed (unfinished.py, line 1)"),
-    ],
-)
-def test_app_is_refused_when_its_module_fails(
-    tmp_path: Path, name: str, source: str, told: str
-) -> None:
-    """
-    A module that raises is told with its error and the line, without a traceback.
-    """
-    (tmp_path / f"{name}.py").write_text(source)
-    with pytest.raises(ConfigError) as caught:
-        load_app(f"{name}:app")
-    assert f"--app: {name} failed: {told}" in str(caught.value)
-    assert "importlib" not in str(caught.value)
 
 
 def test_serve_is_refused_when_the_port_is_taken() -> None:
@@ -537,4 +257,38 @@ def test_serve_logs_no_request_when_it_cannot_be_read(tmp_path: Path) -> None:
         assert server.stop(signal.SIGTERM) == 0
     assert all(answer.startswith(b"HTTP/") for answer in answers)
     assert "SECRET" not in server.log()
+    assert "Traceback" not in server.log()
+
+
+@pytest.mark.server
+def test_server_notices_what_the_command_line_changes(tmp_path: Path) -> None:
+    """
+    Another process disables a user: the session ends, and connects are refused, until enabled.
+    """
+
+    def answer(query: str) -> dict[str, object]:
+        head = f"GET /socket/longpoll?{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+        return json.loads(server.request(head.encode()).partition(b"\r\n\r\n")[2])
+
+    def until_told(query: str, key: str, *expected: object) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while (got := answer(query).get(key)) not in expected:
+            assert time.monotonic() < deadline, got
+            time.sleep(0.05)
+
+    with serving(tmp_path, "--app", "examples.host:app") as server:
+        token = notifier_command("token", "42").stdout.strip()
+        session = answer(f"token={token}&join=room:lobby")["token"]
+        assert answer(f"token={notifier_command('token', '43').stdout.strip()}")["reason"] == (
+            "plan_lapsed"
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while notifier_command("user", "disable", "42").exit_code:  # until it has been added
+            assert time.monotonic() < deadline
+        until_told(f"token={session}", "reason", "disconnected")
+        assert answer(f"token={token}")["reason"] == "user_disabled"
+        notifier_command("user", "enable", "42")
+        until_told(f"token={token}", "status", 410)  # opened
+        assert server.stop(signal.SIGTERM) == 0
+    assert token not in server.log()
     assert "Traceback" not in server.log()

@@ -19,14 +19,14 @@ from conftest import require
 from doors import DOORS
 from doors import serving as behind
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "host.py"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "shop.py"
 SCRIPT = Path(__file__).parent / "js" / "host.mjs"
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.setenv("HOST_DATA", str(tmp_path))
-    spec = importlib.util.spec_from_file_location("host", EXAMPLE)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.setenv("SHOP_DATA", str(tmp_path))
+    spec = importlib.util.spec_from_file_location("shop", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -35,11 +35,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("door", DOORS)
-async def test_users_are_kept_when_notifier_is_embedded(host: ModuleType, door: str) -> None:
+async def test_users_are_kept_when_notifier_is_embedded(shop: ModuleType, door: str) -> None:
     """
     One is away and gets what was sent meanwhile; one is banned and cannot return.
     """
-    async with behind(door, host.app, host.notices) as port, ClientSession() as http:
+    async with behind(door, shop.app, shop.notices) as port, ClientSession() as http:
         base = f"http://127.0.0.1:{port}"
 
         async def post(path: str) -> Any:
@@ -59,7 +59,7 @@ async def test_users_are_kept_when_notifier_is_embedded(host: ModuleType, door: 
         assert json.dumps(back["messages"]).count("your parcel left") == 1
         assert (await post("ann/ship"))["reached"] == 1
         assert (await visit("bob", bob))["status"] == 200
-        await host.accounts.write()
+        await shop.accounts.write()
         assert await post("bob/ban") == {"disabled": True}
         assert (await visit("bob", bob))["reason"] == "user_disabled"
 

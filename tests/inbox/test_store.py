@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from notifier.inbox import NoticeStore, store
-from notifier.inbox.store import KEPT_S, SWEEP_S, Outgoing, Sending
+from notifier.inbox.records import Outgoing, Sending
+from notifier.inbox.store import KEPT_S, SWEEP_S
 
 PAYLOAD = {"body": "b", "from": "ada", "at": "then"}
 
@@ -25,7 +26,7 @@ def file(notices: NoticeStore, number: int, *topics: str, at: float = 1_000.0) -
     """
     ids = [f"{number:012x}-{place:05x}" for place, _ in enumerate(topics)]
     outgoing = [Outgoing(topic, PAYLOAD, id) for topic, id in zip(topics, ids, strict=True)]
-    notices.file(Sending(f"key {number}", at, None, outgoing, 1))
+    notices.file([Sending(f"key {number}", at, None, outgoing, 1)])
     return ids
 
 
@@ -38,7 +39,7 @@ def test_intents_come_back_as_they_were(notices: NoticeStore, tmp_path: Path) ->
         Sending("a", 2.0, None, [Outgoing("room:x", {"body": "é🙂"})]),
     ]
     for sending in sendings:
-        notices.intend(sending)
+        notices.intend([sending])
     assert NoticeStore(tmp_path / "notifier.db").intended() == sendings
     notices.give_up("z")
     assert notices.intended() == sendings[1:]
@@ -48,7 +49,7 @@ def test_filing_takes_the_intents_place(notices: NoticeStore) -> None:
     """
     In one step: there is either the one or the other.
     """
-    notices.intend(Sending("key 7", 1.0, None, [Outgoing("user:a", PAYLOAD)]))
+    notices.intend([Sending("key 7", 1.0, None, [Outgoing("user:a", PAYLOAD)])])
     (id,) = file(notices, 7, "user:a")
     assert notices.intended() == []
     assert notices.known([id, "other"]) == {id}

@@ -111,8 +111,7 @@ async def test_newest_come_when_there_are_too_many(world: World) -> None:
     """
     So many at most, oldest first; the reply counts them all.
     """
-    for number in range(MAX_BACKLOG + 3):
-        await world.send("ann", str(number))
+    await asyncio.gather(*(world.send("ann", str(n)) for n in range(MAX_BACKLOG + 3)))
     client, response = await world.joined("ann")
     assert response["unread"] == MAX_BACKLOG + 3
     assert await bodies(client) == [str(number) for number in range(3, MAX_BACKLOG + 3)]
@@ -124,8 +123,7 @@ async def test_backlog_waits_for_room_in_the_mailbox(tmp_path: Path) -> None:
     """
     limits = Limits(max_mailbox_messages=8)
     async with world_of(tmp_path, limits=limits) as world:
-        for number in range(50):
-            await world.send("ann", str(number))
+        await asyncio.gather(*(world.send("ann", str(number)) for number in range(50)))
         client, _ = await world.joined("ann")
         assert await bodies(client) == [str(number) for number in range(50)]
 

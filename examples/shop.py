@@ -13,8 +13,7 @@ from aiohttp import web
 
 import notifier
 from notifier.accounts import Accounts, UserExists, UserStore
-from notifier.app import keep_notices
-from notifier.inbox import NoticeStore, ToUsers
+from notifier.inbox import ToUsers
 
 DATABASE = Path(os.environ.get("SHOP_DATA", "shop-data")) / "notifier.db"
 
@@ -34,7 +33,7 @@ async def log_in(request: web.Request) -> web.Response:
 
 async def ship(request: web.Request) -> web.Response:
     to = ToUsers([request.match_info["name"]])
-    sent = await inbox.send(to, {"body": "your parcel left", "title": "Parcel"}, "shop")
+    sent = await notices.inbox.send(to, {"body": "your parcel left", "title": "Parcel"}, "shop")
     return web.json_response({"id": sent.id, "reached": sent.reached})
 
 
@@ -50,9 +49,10 @@ app.router.add_post("/users/{name}/ship", ship)
 app.router.add_post("/users/{name}/ban", ban)
 accounts = Accounts(UserStore(DATABASE))
 accounts.load()
-notices = notifier.setup(app, keys=["a secret of yours"], load_user=accounts.load_user)
+notices = notifier.setup(
+    app, keys=["a secret of yours"], load_user=accounts.load_user, notices=DATABASE
+)
 app.cleanup_ctx.append(accounts.keep_up(notices.endpoint))
-inbox = keep_notices(app, notices.endpoint, NoticeStore(DATABASE))
 
 if __name__ == "__main__":
     web.run_app(app, host="127.0.0.1", port=8080, access_log=None, handler_cancellation=True)

@@ -80,6 +80,16 @@ class Notifier:
             raise RuntimeError("this Notifier is not at work yet: call setup(app, …) first")
         return self._endpoint
 
+    @property
+    def inbox(self) -> Inbox:
+        """
+        The notices that wait for their users, and what became of each.
+        """
+        inbox = self.endpoint.assigns.get(INBOX)
+        if not isinstance(inbox, Inbox):
+            raise RuntimeError("this Notifier has no inbox: call setup(app, …, notices=PATH)")
+        return inbox
+
     async def broadcast(self, topic: str, event: str, payload: Payload) -> Receipt:
         """
         Send an event to everyone on a topic; see `Endpoint.broadcast`.
@@ -144,6 +154,7 @@ def setup(
     load_user: LoadUser = take_at_word,
     limits: Limits | None = None,
     engine: Engine | None = None,
+    notices: Path | None = None,
     clock: Callable[[], float] = time.time,
     now: Callable[[], float] = time.monotonic,
 ) -> Notifier:
@@ -154,8 +165,9 @@ def setup(
     Run the application with `handler_cancellation=True`, so that the poll of a
     client that has gone is given up at once, and with `access_log=None`: that
     of aiohttp has the tokens that stand in a URL. Logs last as long as the
-    process unless you give an `engine`; it is closed at the end. With `jwt` your
-    JSON Web Tokens open the door, too; `load_user` is asked whom it opens to:
+    process unless you give an `engine`; it is closed at the end. In the database
+    `notices` those wait for users who are away; see `Notifier.inbox`. With `jwt`
+    your JSON Web Tokens open the door, too; `load_user` is asked whom it opens to:
     `async def load_user(claims: Claims) -> User | Error`. `clock` and `now` are
     for tests.
     """
@@ -163,6 +175,8 @@ def setup(
     tokens = Tokens(tuple(keys), clock, token_max_age_s, jwt)
     endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now, load_user)
     notifier.attach(app, endpoint, check_origin, trusted_proxies)
+    if notices is not None:
+        keep_notices(app, endpoint, NoticeStore(notices))
     return notifier
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ import notifier
 from notifier import Claims, Error, JwtRules, Notifier, User
 from notifier.engine import MemoryEngine
 from notifier.errors import EngineError
+from notifier.inbox import InvalidNotice, ToUsers
 from notifier.notices import EVERYONE, send_notice, socket_id
 
 
@@ -47,8 +49,8 @@ class Desk:
         (reply,) = answer["messages"]
         return answer["token"], reply[4]
 
-    async def push(self, token: str, topic: str, payload: object) -> Any:
-        message = ["1", "2", topic, "new_msg", payload]
+    async def push(self, token: str, topic: str, payload: object, event: str = "new_msg") -> Any:
+        message = ["1", "2", topic, event, payload]
         async with self.http.post(self.url, params={"token": token}, json=message) as response:
             assert (await response.json()) == {"status": 200}
         return await self.get(token=token)
@@ -160,6 +162,48 @@ async def test_receipt_counts_the_sessions_reached(desk: Desk) -> None:
     assert (await send_notice(endpoint, "user:alice", "hi", "ada")).reached == 2
     assert (await send_notice(endpoint, EVERYONE, "hi", "ada")).reached == 1
     assert (await send_notice(endpoint, "user:nobody", "hi", "ada")).reached == 0
+
+
+async def test_user_topic_has_no_inbox_unless_it_is_given_one(desk: Desk) -> None:
+    """
+    All else is as with one: fields are checked and go out, and the log brings what was missed.
+    """
+    token, reply = await desk.joined("alice", "user:alice")
+    assert set(reply["response"]) == {"head"}
+    answer = await desk.push(token, "user:alice", {"ids": []}, "seen")
+    (refused,) = answer["messages"]
+    assert refused[4] == {"status": "error", "response": {"reason": "no inbox"}}
+    with pytest.raises(InvalidNotice):
+        await send_notice(desk.server.endpoint, "user:alice", "hi", "ada", level="loud")
+    await send_notice(desk.server.endpoint, "user:alice", "hi", "ada", level="urgent")
+    (notice,) = (await desk.get(token=answer["token"]))["messages"]
+    assert (notice[3], notice[4]["level"]) == ("new_msg", "urgent")
+    operator, _ = await desk.joined("ada", "user:alice", "operator")
+    answer = await desk.push(operator, "user:alice", {"body": "b", "title": "t"})
+    assert {message[3] for message in answer["messages"]} <= {"new_msg", "phx_reply"}
+    with pytest.raises(RuntimeError, match="this Notifier has no inbox"):
+        _ = desk.server.inbox
+
+
+async def test_embedded_inbox_keeps_what_is_sent_to_who_is_away(tmp_path: Path) -> None:
+    """
+    Over a restart, although the log is in memory.
+    """
+    for is_first in (True, False):
+        app = web.Application()
+        server = notifier.setup(app, keys=["k"], notices=tmp_path / "notices.db")
+        async with serving("aiohttp", app, server) as port, ClientSession() as http:
+            if is_first:
+                await server.inbox.send(ToUsers(["alice"]), {"body": "hi"}, "ada")
+            else:
+                desk = Desk(http, port, server)
+                query = {"token": desk.token("alice"), "join": "user:alice", "vsn": "2.0.0"}
+                answer = await desk.get(**query)
+                messages = answer["messages"]
+                if len(messages) < 2:
+                    messages += (await desk.get(token=answer["token"]))["messages"]
+                assert messages[0][4]["response"]["unread"] == 1
+                assert messages[1][4]["body"] == "hi"
 
 
 async def test_user_is_thrown_out(desk: Desk) -> None:

@@ -9,7 +9,8 @@ The rules of this file:
 - A user's lock is held over publishing and filing, and over each look into that
   user's inbox. So what the log's head tells of is in the inbox when a join looks.
 - The locks of one sending are taken in the order of their topics.
-- One thing is written at a time: SQLite would make the second one wait, or fail.
+- One thing is written at a time: SQLite would make the second one wait, or fail. What is
+  sent at the same time is written together.
 - What was asked for is done to its end, also where whoever asked has gone.
 """
 
@@ -31,10 +32,12 @@ from notifier.engine import Receipt
 from notifier.engine.ids import IdMaker
 from notifier.errors import EngineError
 from notifier.inbox import withdrawals
+from notifier.inbox.commits import Commits
 from notifier.inbox.deliveries import Deliveries
 from notifier.inbox.notice import Draft, InvalidNotice, has_expired
 from notifier.inbox.recipients import Recipients, user_topic
-from notifier.inbox.store import NoticeStore, Outgoing, Sending, Status, Waiting
+from notifier.inbox.records import Outgoing, Sending, Status, Waiting
+from notifier.inbox.store import NoticeStore
 from notifier.inbox.withdrawals import Withdrawals
 
 NEW_MSG: Final = "new_msg"
@@ -83,9 +86,13 @@ class Inbox:
     _noting: asyncio.Task[None] | None = field(init=False, default=None)
     _tasks: set[asyncio.Task[Any]] = field(init=False, factory=set)
     _ids: IdMaker = field(init=False)
+    _intents: Commits[Sending] = field(init=False)
+    _filings: Commits[Sending] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._ids = IdMaker(self.clock)
+        self._intents = Commits(lambda some: self._ask(self.store.intend, some), self._writing)
+        self._filings = Commits(lambda some: self._ask(self.store.file, some), self._writing)
 
     def __repr__(self) -> str:
         return f"<Inbox {self._deliveries!r} {self.withdrawals!r} {len(self._unfiled)} unfiled>"
@@ -196,7 +203,7 @@ class Inbox:
 
     async def _send(self, sending: Sending) -> Sent:
         async with self._locked(sending.topics):
-            await self._write(self.store.intend, sending)
+            await self._intents.put(sending)
             return await self._carry_out(sending)
 
     async def _carry_out(self, sending: Sending) -> Sent:
@@ -233,7 +240,7 @@ class Inbox:
         Note what was published; where that fails it is done before anybody looks.
         """
         try:
-            await self._write(self.store.file, sending)
+            await self._filings.put(sending)
         except EngineError as error:
             logger.error("a notice that was published is to be filed later: %s", error)
             self._unfiled[sending.key] = sending
@@ -246,7 +253,7 @@ class Inbox:
             if topic is None or topic in sending.topics:
                 async with self._writing:
                     if key in self._unfiled:
-                        await self._ask(self.store.file, sending)
+                        await self._ask(self.store.file, [sending])
                         del self._unfiled[key]
 
     async def _take_back(self, sending: Sending) -> None:
@@ -260,7 +267,7 @@ class Inbox:
                 logger.error("a notice that was refused will be sent at the next start: %s", error)
             return
         now = self.clock()
-        await self._write(self.store.file, sending, now)
+        await self._filings.put(evolve(sending, withdrawn_at=now))
         await self._announce([(one.topic, one.id or "") for one in sending.outgoing], now)
 
     async def _mend(self, sending: Sending) -> None:

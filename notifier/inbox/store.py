@@ -7,18 +7,17 @@ that writes at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from attrs import field, frozen
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.accounts.database import open_database
-from notifier.errors import describe
 from notifier.inbox.recipients import user_of
+from notifier.inbox.records import Kept, Outgoing, Sending, Status, Waiting
 from notifier.inbox.tables import Copy, Intent, Notice
 
 MAX_KEPT_PER_USER: Final = 1_000
@@ -40,85 +39,6 @@ MAX_NAMED: Final = 3
 """Users whom the list of last notices names, where a notice went to more."""
 
 
-@frozen
-class Outgoing:
-    """
-    A notice on its way to one topic; `id` once it is published there.
-    """
-
-    topic: str
-    payload: Mapping[str, Any] = field(repr=describe)
-    id: str | None = None
-
-
-@frozen
-class Sending:
-    """
-    One notice on its way, to one topic or to those of several users.
-    """
-
-    key: str
-    sent_at: float
-    expires_at: float | None
-    outgoing: Sequence[Outgoing]
-    reached: int = 0
-
-    @property
-    def topics(self) -> list[str]:
-        """
-        The topics, in the order in which their locks are taken.
-        """
-        return sorted(one.topic for one in self.outgoing)
-
-
-@frozen
-class Waiting:
-    """
-    What a user's inbox holds for one join: what is to come, and how many are unseen.
-    """
-
-    notices: Sequence[tuple[str, Mapping[str, Any]]] = field(repr=describe)
-    unread: int
-
-
-@frozen
-class Kept:
-    """
-    A notice that was sent, as a list of them shows it.
-    """
-
-    id: str
-    room: str | None
-    users: Sequence[str]
-    """The first ones, none for a room."""
-    user_count: int
-    payload: Mapping[str, Any] = field(repr=describe)
-    sent_at: float
-    reached: int
-    is_withdrawn: bool
-
-
-@frozen
-class Status:
-    """
-    What became of a notice.
-
-    `reached` counts sessions at the sending; `delivered` and `read` count, of
-    `users`, those one of whose sessions was handed it, and those who have marked
-    it seen. All three are 0 for a room, which keeps no such state.
-    """
-
-    id: str
-    room: str | None
-    sent_at: float
-    expires_at: float | None
-    reached: int
-    users: int
-    delivered: int
-    read: int
-    is_withdrawn: bool
-
-
 class NoticeStore:
     """
     The notices in one SQLite file, which is made when it is not there.
@@ -130,7 +50,7 @@ class NoticeStore:
 
     # --- sending
 
-    def intend(self, sending: Sending) -> None:
+    def intend(self, sendings: Sequence[Sending]) -> None:
         """
         Note what is about to be published, before it is.
         """
@@ -142,6 +62,7 @@ class NoticeStore:
                 "sent_at": sending.sent_at,
                 "expires_at": sending.expires_at,
             }
+            for sending in sendings
             for one in sending.outgoing
         ]
         with Session(self._engine) as session, session.begin():
@@ -185,35 +106,14 @@ class NoticeStore:
                 found.update(session.scalars(select(Notice.id).where(Notice.id.in_(some))))
         return found
 
-    def file(self, sending: Sending, withdrawn_at: float | None = None) -> None:
+    def file(self, sendings: Sequence[Sending]) -> None:
         """
-        Note what was published, in the place of the intent; each part has its id now.
+        Note what was published, in the place of the intents; each part has its id now.
         """
-        first = sending.outgoing[0]
-        is_for_users = user_of(first.topic) is not None
-        notice = {
-            "id": first.id,
-            "room": None if is_for_users else first.topic,
-            "payload": orjson.dumps(first.payload).decode(),
-            "sent_at": sending.sent_at,
-            "expires_at": sending.expires_at,
-            "reached": sending.reached,
-            "withdrawn_at": withdrawn_at,
-        }
         with Session(self._engine) as session, session.begin():
-            session.execute(delete(Intent).where(Intent.sending == sending.key))
-            session.execute(insert(Notice), [notice])
-            if is_for_users:
-                copies = [
-                    {"id": one.id, "user_id": user_of(one.topic), "notice_id": first.id}
-                    for one in sending.outgoing
-                ]
-                session.execute(insert(Copy), copies)
-                for copy in copies:
-                    _trim_user(session, str(copy["user_id"]))
-            else:
-                _trim_room(session, first.topic)
-            self._sweep(session, sending.sent_at)
+            for sending in sendings:
+                _file(session, sending)
+            self._sweep(session, max(sending.sent_at for sending in sendings))
 
     # --- what users have
 
@@ -351,6 +251,33 @@ class NoticeStore:
         is_orphan = and_(Notice.room.is_(None), ~has_copies)
         session.execute(delete(Notice).where(or_(Notice.sent_at < now - KEPT_S, is_orphan)))
         self._swept_at = now
+
+
+def _file(session: Session, sending: Sending) -> None:
+    first = sending.outgoing[0]
+    is_for_users = user_of(first.topic) is not None
+    notice = {
+        "id": first.id,
+        "room": None if is_for_users else first.topic,
+        "payload": orjson.dumps(first.payload).decode(),
+        "sent_at": sending.sent_at,
+        "expires_at": sending.expires_at,
+        "reached": sending.reached,
+        "withdrawn_at": sending.withdrawn_at,
+    }
+    session.execute(delete(Intent).where(Intent.sending == sending.key))
+    session.execute(insert(Notice), [notice])
+    if not is_for_users:
+        _trim_room(session, first.topic)
+        return
+    users = [user_of(one.topic) or "" for one in sending.outgoing]
+    copies = [
+        {"id": one.id, "user_id": user, "notice_id": first.id}
+        for one, user in zip(sending.outgoing, users, strict=True)
+    ]
+    session.execute(insert(Copy), copies)
+    for user in users:
+        _trim_user(session, user)
 
 
 def _is_unseen_of(user: str, now: float) -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from attrs import define, field
 from notifier.backoffice import Online, OnlineUser
 from notifier.inbox import EVERYONE, NoticeStore
 from notifier.inbox.recipients import user_topic
-from notifier.inbox.store import Outgoing, Sending
+from notifier.inbox.records import Outgoing, Sending
 
 NUMBERS = count()
 
@@ -98,7 +98,7 @@ def keep(
     number = next(NUMBERS)
     payload = {"body": body, "from": sender, "at": "then"}
     outgoing = [Outgoing(topic, payload, f"{number:012x}-00000")]
-    notices.file(Sending(str(number), at, None, outgoing, reached))
+    notices.file([Sending(str(number), at, None, outgoing, reached)])
 
 
 def quick_hasher(rounds: int = 1) -> PasswordHasher:

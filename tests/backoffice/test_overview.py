@@ -19,7 +19,7 @@ from notifier.backoffice import OnlineUser
 from notifier.backoffice.logins import LOGIN_IDLE_S
 from notifier.backoffice.overview import MAX_NOTICES, MAX_USERS
 from notifier.inbox import Kept, NoticeStore
-from notifier.inbox.store import Outgoing, Sending
+from notifier.inbox.records import Outgoing, Sending
 
 XSS = "\"></textarea><script>alert(1)</script>'{{ 7 * 7 }}"
 NASTY = [XSS, "\u202eevil", "w" * 200, "a:b", "write_to:42", "&amp;", "é🙂", "%34%32", "a+b c"]
@@ -290,8 +290,8 @@ async def test_notice_shows_whom_it_was_for(
     payload = {"body": "b", "from": "ada", "at": "then"}
     ids = [f"u{number}" for number in range(5)]
     copies = [Outgoing(f"user:{id}", payload, id) for id in ids]
-    notices.file(Sending("k", 1_800_000_000.0, None, copies, 1))
-    notices.file(Sending("l", 1_800_000_000.0, None, [Outgoing("room:<b>", payload, "r")], 1))
+    notices.file([Sending("k", 1_800_000_000.0, None, copies, 1)])
+    notices.file([Sending("l", 1_800_000_000.0, None, [Outgoing("room:<b>", payload, "r")], 1)])
     notices.withdraw("r", 1_800_000_000.0)
     page = await browser.get(FORM)
     assert "To user u0, u1, u2 and 2 more · by ada" in page.text

@@ -173,7 +173,7 @@ async def run(is_durable: bool, played: list[Any]) -> None:
             await world.stop()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.booleans(), st.lists(steps, max_size=25))
 def test_inbox_is_as_the_model_says(is_durable: bool, played: list[Any]) -> None:
     """

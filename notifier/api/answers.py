@@ -101,7 +101,13 @@ class AnswerStore:
         """
         Keep the answer to a request that was begun.
         """
-        self._change(api_key_id, idempotency_key, answer)
+        with Session(self._engine) as session:
+            session.execute(
+                update(_Row)
+                .where(_Row.api_key_id == api_key_id, _Row.idempotency_key == idempotency_key)
+                .values(answer=answer)
+            )
+            session.commit()
 
     def forget(self, api_key_id: int, idempotency_key: str) -> None:
         """
@@ -112,14 +118,5 @@ class AnswerStore:
                 delete(_Row).where(
                     _Row.api_key_id == api_key_id, _Row.idempotency_key == idempotency_key
                 )
-            )
-            session.commit()
-
-    def _change(self, api_key_id: int, idempotency_key: str, answer: bytes) -> None:
-        with Session(self._engine) as session:
-            session.execute(
-                update(_Row)
-                .where(_Row.api_key_id == api_key_id, _Row.idempotency_key == idempotency_key)
-                .values(answer=answer)
             )
             session.commit()

@@ -11,7 +11,6 @@ No payload and no key ever comes into the log: a failure is told by its kind and
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -38,8 +37,6 @@ from notifier.api.problems import (
 )
 from notifier.api.shapes import check
 from notifier.errors import EngineError, describe
-
-logger = logging.getLogger(__name__)
 
 BODY_TIMEOUT_S: Final = 30.0
 """How long a body may take to arrive, in seconds; then it is refused with 408."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -17,8 +16,6 @@ from notifier.api.failures import log_failure
 from notifier.api.keys import ApiKey, ApiKeyStore, digest_of
 from notifier.api.problems import FORBIDDEN, TOO_FAST, UNAUTHORIZED, Problem
 from notifier.api.rates import Rates, WrongKeys
-
-logger = logging.getLogger(__name__)
 
 KEYS_FRESH_S: Final = 0.9
 """How old the view of the keys may be, so that what another process revokes is out in a second."""

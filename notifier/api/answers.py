@@ -80,7 +80,6 @@ class AnswerStore:
         )
         with Session(self._engine) as session:
             session.execute(delete(_Row).where(_Row.begun_at < now - KEPT_S))
-            session.commit()
             session.add(row)
             try:
                 session.flush()

@@ -18,14 +18,16 @@ from notifier.channels import (
 from notifier.engine import Receipt, Retention, SqliteEngine
 from notifier.errors import EngineError
 from notifier.notices import UserSocket
-from notifier.session import Limits, User
+from notifier.session import Claims, JwtRules, Limits, User
 
 __all__ = [
     "Channel",
+    "Claims",
     "ConnectInfo",
     "Endpoint",
     "EngineError",
     "Error",
+    "JwtRules",
     "Limits",
     "Notifier",
     "Ok",

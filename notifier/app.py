@@ -21,16 +21,18 @@ from typing import Final
 from aiohttp import web
 from attrs import define, field
 
-from notifier import backoffice
+from notifier import api, backoffice
+from notifier.accounts import Accounts, UserStore
 from notifier.channels import Endpoint, Socket
-from notifier.channels.endpoint import SessionInfo
+from notifier.channels.endpoint import LoadUser, SessionInfo, take_at_word
 from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
-from notifier.notices import EVERYONE, USER_SOCKET, UserSocket, send_notice, socket_id
+from notifier.inbox import TO_EVERYONE, Inbox, NoticeStore, ToUsers
+from notifier.notices import INBOX, USER_SOCKET, UserSocket, socket_id
 from notifier.protocol import Payload
-from notifier.session import Limits, Tokens
+from notifier.session import JwtRules, Limits, Tokens
 from notifier.transports import (
     Front,
     Mount,
@@ -53,11 +55,13 @@ class Notifier:
     A socket class and the path below which its clients connect.
 
     This is what `notifier serve --app module:attribute` looks for. It has an
-    `endpoint` once `setup` or `serve` has put it to work.
+    `endpoint` once `setup` or `serve` has put it to work. `load_user` makes a
+    user of what a token says (see `UserSocket`); by default whom it names.
     """
 
     socket_class: type[Socket] = UserSocket
     path: str = "/socket"
+    load_user: LoadUser = field(default=take_at_word, kw_only=True)
     _endpoint: Endpoint | None = field(init=False, default=None, repr=False)
     _mount: Mount | None = field(init=False, default=None, repr=False)
 
@@ -76,6 +80,16 @@ class Notifier:
         if self._endpoint is None:
             raise RuntimeError("this Notifier is not at work yet: call setup(app, …) first")
         return self._endpoint
+
+    @property
+    def inbox(self) -> Inbox:
+        """
+        The notices that wait for their users, and what became of each.
+        """
+        inbox = self.endpoint.assigns.get(INBOX)
+        if not isinstance(inbox, Inbox):
+            raise RuntimeError("this Notifier has no inbox: call setup(app, …, notices=PATH)")
+        return inbox
 
     async def broadcast(self, topic: str, event: str, payload: Payload) -> Receipt:
         """
@@ -137,8 +151,11 @@ def setup(
     check_origin: Sequence[str] = (),
     trusted_proxies: Sequence[str] = (),
     token_max_age_s: int = 86_400,
+    jwt: JwtRules | None = None,
+    load_user: LoadUser = take_at_word,
     limits: Limits | None = None,
     engine: Engine | None = None,
+    notices: Path | None = None,
     clock: Callable[[], float] = time.time,
     now: Callable[[], float] = time.monotonic,
 ) -> Notifier:
@@ -149,47 +166,105 @@ def setup(
     Run the application with `handler_cancellation=True`, so that the poll of a
     client that has gone is given up at once, and with `access_log=None`: that
     of aiohttp has the tokens that stand in a URL. Logs last as long as the
-    process unless you give an `engine`; it is closed at the end. `clock` and
-    `now` are for tests.
+    process unless you give an `engine`; it is closed at the end. In the database
+    `notices` those wait for users who are away; see `Notifier.inbox`. With `jwt`
+    your JSON Web Tokens open the door, too; `load_user` is asked whom it opens to:
+    `async def load_user(claims: Claims) -> User | Error`. `clock` and `now` are
+    for tests.
     """
-    notifier = Notifier(socket_class, path)
-    tokens = Tokens(tuple(keys), clock, token_max_age_s)
-    endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now)
+    notifier = Notifier(socket_class, path, load_user=load_user)
+    tokens = Tokens(tuple(keys), clock, token_max_age_s, jwt)
+    endpoint = Endpoint(engine or MemoryEngine(clock), tokens, limits or Limits(), now, load_user)
     notifier.attach(app, endpoint, check_origin, trusted_proxies)
+    if notices is not None:
+        keep_notices(app, endpoint, NoticeStore(notices))
     return notifier
 
 
-def build(notifier: Notifier | None, config: Config, keys: Sequence[str]) -> web.Application:
+def jwt_rules(config: Config, secrets: Sequence[bytes]) -> JwtRules | None:
     """
-    Make the application that `notifier serve` runs, with its back office.
+    Make of the config how JSON Web Tokens are read, None where there is no secret.
+    """
+    if not secrets:
+        return None
+    return JwtRules(
+        secrets=secrets,
+        user_claim=config.jwt_user_claim,
+        role_claim=config.jwt_role_claim or None,
+        audience=config.jwt_audience or None,
+        issuer=config.jwt_issuer or None,
+    )
+
+
+def build(
+    notifier: Notifier | None,
+    config: Config,
+    keys: Sequence[str],
+    jwt_secrets: Sequence[bytes] = (),
+) -> web.Application:
+    """
+    Make the application that `notifier serve` runs, with its back office and its API.
 
     Opens the files in the data directory, that of the history until the
     endpoint is shut down; raises EngineError where another server has it open.
     """
     notifier = notifier or Notifier()
     app = web.Application()
-    tokens = Tokens(tuple(keys), time.time, config.token_max_age_s)
+    jwt = jwt_rules(config, jwt_secrets)
+    tokens = Tokens(tuple(keys), time.time, config.token_max_age_s, jwt)
     database = config.data_dir / DATABASE
     operators = backoffice.OperatorStore(database)
+    accounts = Accounts(UserStore(database), config.create_users, notifier.load_user)
+    accounts.load()
     with ExitStack() as undoing:
         engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
         undoing.callback(engine.discard)
-        endpoint = Endpoint(engine, tokens, config.limits)
+        endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
+        app.cleanup_ctx.append(accounts.keep_up(endpoint))
         notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
+        notices = NoticeStore(database)
+        inbox = keep_notices(app, endpoint, notices)
         app.router.add_get("/health", Health(endpoint).handle)
         client = ClientScript()
         app.router.add_get("/client/notifier-client.js", client.handle)
         app.router.add_get("/client/{version}/notifier-client.js", client.handle)
         backoffice.setup(
             app,
-            desk=NoticeDesk(endpoint),
+            desk=NoticeDesk(endpoint, inbox),
             operators=operators,
-            sent=backoffice.SentStore(database),
+            notices=notices,
             signer=tokens.serializer("backoffice"),
             clock=time.monotonic,
         )
+        api.setup(
+            app,
+            api.operations(endpoint, accounts, inbox),
+            keys=api.ApiKeyStore(database),
+            answers=api.AnswerStore(database),
+            rate_per_s=config.api_rate_per_s,
+            burst=config.api_burst,
+            max_body_bytes=config.api_max_body_bytes,
+        )
         undoing.pop_all()  # nothing went wrong: the engine is the endpoint's to close
     return app
+
+
+def keep_notices(app: web.Application, endpoint: Endpoint, notices: NoticeStore) -> Inbox:
+    """
+    Give an endpoint the inbox of its process, which lives and ends with `app`.
+    """
+    inbox = Inbox(endpoint, notices, endpoint.tokens.clock)
+    endpoint.assigns[INBOX] = inbox
+
+    async def start(_app: web.Application) -> None:
+        await inbox.start()
+
+    async def close(_app: web.Application) -> None:
+        await inbox.close()
+
+    app.on_startup.append(start)
+    app.on_cleanup.append(close)
+    return inbox
 
 
 @define(eq=False)
@@ -257,18 +332,19 @@ class NoticeDesk:
     """
 
     endpoint: Endpoint
+    inbox: Inbox
 
     async def send_to_all(self, body: str, sender: str) -> int:
         """
         Send a notice to every session in the lobby; tell how many it reached.
         """
-        return (await send_notice(self.endpoint, EVERYONE, body, sender)).reached
+        return (await self.inbox.send(TO_EVERYONE, {"body": body}, sender)).reached
 
     async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
         """
-        Send a notice to the sessions of one user; tell how many it reached.
+        Send a notice to one user, for whom it waits; tell how many sessions it reached.
         """
-        return (await send_notice(self.endpoint, f"user:{user_id}", body, sender)).reached
+        return (await self.inbox.send(ToUsers([user_id]), {"body": body}, sender)).reached
 
     async def throw_out(self, user_id: str) -> int:
         """

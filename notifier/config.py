@@ -31,9 +31,18 @@ FILE_VARIABLE: Final = "NOTIFIER_CONFIG"
 CLIENT_VARIABLES: Final = ("NOTIFIER_URL", "NOTIFIER_TOKEN")
 """What the command line's client reads; no settings of a server either."""
 
+KEY_VARIABLE: Final = "NOTIFIER_API_KEY"
+"""The key for the HTTP API of a running server."""
+
+JWT_VARIABLE: Final = "NOTIFIER_JWT_SECRET"
+"""Holds the secret itself; no setting, so that it stands in no Config and no error."""
+
+_NO_SETTINGS: Final = (FILE_VARIABLE, *CLIENT_VARIABLES, KEY_VARIABLE, JWT_VARIABLE)
+
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 _KINDS: Final[Mapping[type, str]] = {
+    bool: "true or false",
     int: "a whole number",
     str: "a string",
     Path: "a path",
@@ -42,6 +51,7 @@ _KINDS: Final[Mapping[type, str]] = {
 """What a setting may be, and how that is told to whoever gave something else."""
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
+_TRUTHS: Final = {"true": True, "1": True, "false": False, "0": False}
 _SHOWN_CHARACTERS: Final = 60
 
 
@@ -115,6 +125,32 @@ class Config:
     )
     token_max_age_s: int = _setting(
         86_400, "seconds a user token is good for that does not say so itself", check=_positive
+    )
+    api_rate_per_s: int = _setting(
+        50, "requests a second with one API key; a further one is answered 429", check=_positive
+    )
+    api_burst: int = _setting(
+        100, "requests at once with one API key; a further one is answered 429", check=_positive
+    )
+    api_max_body_bytes: int = _setting(
+        1_000_000, "bytes of one request's body to the API; over it 413", check=_positive
+    )
+    jwt_secret_file: Path | None = _setting(  # noqa: RUF009 - as above
+        None,
+        "file of the secrets that sign your application's JSON Web Tokens (HS256), one a line; "
+        f"or {JWT_VARIABLE} in the environment",
+        converter=attrs.converters.optional(Path),
+    )
+    jwt_user_claim: str = _setting("sub", "claim with the user's id", check=_not_empty)
+    jwt_role_claim: str | None = _setting(
+        None, "claim with the role, customer or operator; without it all are customers"
+    )
+    jwt_audience: str | None = _setting(None, "audience (aud) that a JSON Web Token must name")
+    jwt_issuer: str | None = _setting(None, "issuer (iss) that a JSON Web Token must name")
+    create_users: bool = _setting(
+        True,
+        "add whoever comes with a good token to the users; "
+        "false lets in only those that are there already",
     )
     shutdown_timeout_s: int = _setting(
         10, "seconds that closing may take; what is not done by then is cut off", check=_positive
@@ -193,7 +229,7 @@ def load_config(
     variables = {
         name: value
         for name, value in environ.items()
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in (FILE_VARIABLE, *CLIENT_VARIABLES)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in _NO_SETTINGS
     }
     values |= _read_source(variables, variable, "", is_text=True)
     given = {flag(name): value for name, value in flags.items() if value is not None}
@@ -270,6 +306,8 @@ def _read_value(setting: Setting, value: object, *, is_text: bool) -> object:
 def _parse(text: str, kind: type) -> object:
     if kind is int and _NUMBER.fullmatch(text):
         return int(text)
+    if kind is bool:
+        return _TRUTHS.get(text.lower(), text)
     if kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
@@ -278,6 +316,8 @@ def _parse(text: str, kind: type) -> object:
 def _is_of_kind(value: object, kind: type) -> bool:
     if kind is tuple:
         return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    if kind is bool:
+        return isinstance(value, bool)
     if kind is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, str) or (kind is Path and isinstance(value, Path))

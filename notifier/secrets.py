@@ -1,9 +1,10 @@
 """
-The secret keys of a deployment: a file in its data directory.
+The secrets of a deployment: the keys in its data directory, and those it shares
+with the host application, for JSON Web Tokens.
 
-One key a line, the oldest first; the newest signs, all verify. To rotate, add
-a line; to retire a key, remove its line once its tokens have expired. No key
-is ever part of an error or a repr.
+In either file: one a line, the oldest first; the newest signs, all verify. To rotate, add
+a line; to retire one, remove its line once its tokens have expired. None is
+ever part of an error or a repr.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ import secrets
 import shlex
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from attrs import field, frozen
 
+from notifier.config import JWT_VARIABLE
 from notifier.errors import ConfigError
+from notifier.session.json_web_tokens import SECRET_EXPECTED, wrong_secret
 
 KEY_FILE: Final = "secret_keys"
 
@@ -65,6 +69,26 @@ def load_keys(data_dir: Path) -> SecretKeys:
         raise ConfigError(f"cannot use the secret keys in {path}: {error.strerror}") from error
 
 
+def load_jwt_secrets(path: Path | None, text: str | None) -> tuple[bytes, ...]:
+    """
+    Read the secrets that are shared with the host application: from the file, and
+    the one in `text`. Neither gives none. Raises ConfigError.
+    """
+    found = []
+    if path is not None:
+        try:
+            found += [(f"{path}, line {number}", line) for number, line in _lines(path)]
+        except OSError as error:
+            raise ConfigError(f"cannot read the secrets in {path}: {error.strerror}") from error
+    if text:
+        found.append((JWT_VARIABLE, os.fsencode(text)))
+    for place, secret in found:
+        wrong = wrong_secret(secret)
+        if wrong:
+            raise ConfigError(f"{place}: expected {SECRET_EXPECTED}, got {wrong}")
+    return tuple(secret for _, secret in found)
+
+
 def make_data_dir(data_dir: Path) -> None:
     """
     Make the data directory for its owner alone; leave one that is there as it is.
@@ -107,6 +131,19 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _read_file(path: Path) -> tuple[str, ...]:
+    keys = []
+    for number, line in _lines(path):
+        wrong = _what_is_wrong(line)
+        if wrong:
+            raise ConfigError(f"{path}, line {number}: expected {_EXPECTED}, got {wrong}")
+        keys.append(line.decode("ascii"))
+    return tuple(keys)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """
+    Number the lines of a file that is for its owner alone; raise ConfigError for others.
+    """
     with path.open("rb") as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         if mode & _OTHERS:
@@ -114,12 +151,7 @@ def _read_file(path: Path) -> tuple[str, ...]:
                 f"{path} is open to others than its owner (mode {mode:04o}): "
                 f"run `chmod 600 {shlex.quote(str(path))}`"
             )
-        lines = file.read().removesuffix(b"\n").split(b"\n")
-    for number, line in enumerate(lines, 1):
-        wrong = _what_is_wrong(line)
-        if wrong:
-            raise ConfigError(f"{path}, line {number}: expected {_EXPECTED}, got {wrong}")
-    return tuple(line.decode("ascii") for line in lines)
+        yield from enumerate(file.read().removesuffix(b"\n").split(b"\n"), 1)
 
 
 def _what_is_wrong(line: bytes) -> str | None:

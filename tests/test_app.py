@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -29,6 +30,7 @@ from notifier.channels.endpoint import SessionInfo
 from notifier.config import load_config
 from notifier.engine import MemoryEngine, SqliteEngine
 from notifier.errors import ConfigError
+from notifier.inbox import Inbox, NoticeStore
 from notifier.notices import socket_id
 from notifier.session import Tokens
 
@@ -235,7 +237,9 @@ async def desk_with(*ids: str | None) -> AsyncIterator[tuple[NoticeDesk, Endpoin
         info = ConnectInfo(transport, "127.0.0.1", None, {})
         await endpoint.open(NamedSocket, "2.0.0", {} if id is None else {"id": id}, info)
     clock[0] += 1
-    yield NoticeDesk(endpoint), endpoint
+    with TemporaryDirectory() as directory:
+        inbox = Inbox(endpoint, NoticeStore(Path(directory) / "notifier.db"), lambda: 0.0)
+        yield NoticeDesk(endpoint, inbox), endpoint
     await endpoint.shutdown()
 
 
@@ -445,10 +449,12 @@ def test_public_names_are_as_listed() -> None:
     """
     assert notifier.__all__ == [
         "Channel",
+        "Claims",
         "ConnectInfo",
         "Endpoint",
         "EngineError",
         "Error",
+        "JwtRules",
         "Limits",
         "Notifier",
         "Ok",

@@ -113,6 +113,33 @@ def test_list_is_read_when_a_variable_has_commas(text: str, networks: tuple[str,
     assert config.trusted_proxies == networks
 
 
+@pytest.mark.parametrize(
+    ("text", "truth"), [("true", True), ("1", True), ("False", False), ("0", False)]
+)
+def test_truth_is_read_from_text(text: str, truth: bool) -> None:
+    """
+    The environment has words for it, a file its own.
+    """
+    assert load_config({}, {"NOTIFIER_CREATE_USERS": text}, None).create_users is truth
+
+
+@pytest.mark.parametrize("text", ["yes", "", "2"])
+def test_text_is_refused_when_it_is_no_truth(text: str) -> None:
+    """
+    What is not understood is not taken for a no.
+    """
+    with pytest.raises(ConfigError, match=r"^NOTIFIER_CREATE_USERS: expected true or false, got"):
+        load_config({}, {"NOTIFIER_CREATE_USERS": text}, None)
+
+
+def test_secrets_of_the_environment_are_no_settings() -> None:
+    """
+    They stand in no Config, and so in no repr and no error.
+    """
+    environ = {"NOTIFIER_JWT_SECRET": "SECRET", "NOTIFIER_API_KEY": "SECRET"}
+    assert "SECRET" not in repr(load_config({}, environ, None))
+
+
 def test_app_is_none_in_effect_when_it_is_empty() -> None:
     """
     An empty app stands for the application that ships.
@@ -287,8 +314,8 @@ def test_default_is_good_when_it_is_given_back(file: Path) -> None:
     Every default passes as a value of its own setting.
     """
     given = {
-        variable(name): ",".join(one.default) if one.kind is tuple else str(one.default or 0)
+        variable(name): ",".join(one.default) if one.kind is tuple else str(one.default)
         for name, one in settings().items()
-        if name != "app"
+        if one.default is not None
     }
     assert load_config({}, given, None) == Config()

@@ -20,15 +20,19 @@ ROOT = Path(notifier.__file__).parent
 LADDER = (
     ("errors", set[str]()),
     ("protocol", {"attrs", "orjson"}),
-    ("session", {"attrs", "orjson", "itsdangerous"}),
+    ("session", {"attrs", "orjson", "itsdangerous", "jwt"}),
     ("engine", {"attrs", "orjson"}),
     ("channels", {"attrs", "orjson"}),
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
-        "app config notices secrets logs server backoffice demo",
-        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "sqlalchemy"},
+        "app checkup config notices secrets logs server accounts backoffice inbox api demo",
+        {"attrs", "aiohttp", "argon2", "itsdangerous", "jinja2", "jsonschema"}
+        | {"orjson", "sqlalchemy"},
     ),
-    ("cli cli_client __main__", {"aiohttp", "click", "notifier_client", "sqlalchemy", "uvloop"}),
+    (
+        "cli __main__",
+        {"aiohttp", "attrs", "click", "notifier_client", "orjson", "sqlalchemy", "uvloop"},
+    ),
 )
 ROW_OF = {name: number for number, (names, _) in enumerate(LADDER) for name in names.split()}
 PURE = ("errors", "protocol", "session")

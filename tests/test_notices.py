@@ -7,16 +7,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 from doors import DOORS, serving
+from jwt.api_jwt import PyJWT
 
 import notifier
-from notifier import Notifier, User
+from notifier import Claims, Error, JwtRules, Notifier, User
 from notifier.engine import MemoryEngine
 from notifier.errors import EngineError
+from notifier.inbox import InvalidNotice, ToUsers
 from notifier.notices import EVERYONE, send_notice, socket_id
 
 
@@ -46,8 +49,8 @@ class Desk:
         (reply,) = answer["messages"]
         return answer["token"], reply[4]
 
-    async def push(self, token: str, topic: str, payload: object) -> Any:
-        message = ["1", "2", topic, "new_msg", payload]
+    async def push(self, token: str, topic: str, payload: object, event: str = "new_msg") -> Any:
+        message = ["1", "2", topic, event, payload]
         async with self.http.post(self.url, params={"token": token}, json=message) as response:
             assert (await response.json()) == {"status": 200}
         return await self.get(token=token)
@@ -161,6 +164,48 @@ async def test_receipt_counts_the_sessions_reached(desk: Desk) -> None:
     assert (await send_notice(endpoint, "user:nobody", "hi", "ada")).reached == 0
 
 
+async def test_user_topic_has_no_inbox_unless_it_is_given_one(desk: Desk) -> None:
+    """
+    All else is as with one: fields are checked and go out, and the log brings what was missed.
+    """
+    token, reply = await desk.joined("alice", "user:alice")
+    assert set(reply["response"]) == {"head"}
+    answer = await desk.push(token, "user:alice", {"ids": []}, "seen")
+    (refused,) = answer["messages"]
+    assert refused[4] == {"status": "error", "response": {"reason": "no inbox"}}
+    with pytest.raises(InvalidNotice):
+        await send_notice(desk.server.endpoint, "user:alice", "hi", "ada", level="loud")
+    await send_notice(desk.server.endpoint, "user:alice", "hi", "ada", level="urgent")
+    (notice,) = (await desk.get(token=answer["token"]))["messages"]
+    assert (notice[3], notice[4]["level"]) == ("new_msg", "urgent")
+    operator, _ = await desk.joined("ada", "user:alice", "operator")
+    answer = await desk.push(operator, "user:alice", {"body": "b", "title": "t"})
+    assert {message[3] for message in answer["messages"]} <= {"new_msg", "phx_reply"}
+    with pytest.raises(RuntimeError, match="this Notifier has no inbox"):
+        _ = desk.server.inbox
+
+
+async def test_embedded_inbox_keeps_what_is_sent_to_who_is_away(tmp_path: Path) -> None:
+    """
+    Over a restart, although the log is in memory.
+    """
+    for is_first in (True, False):
+        app = web.Application()
+        server = notifier.setup(app, keys=["k"], notices=tmp_path / "notices.db")
+        async with serving("aiohttp", app, server) as port, ClientSession() as http:
+            if is_first:
+                await server.inbox.send(ToUsers(["alice"]), {"body": "hi"}, "ada")
+            else:
+                desk = Desk(http, port, server)
+                query = {"token": desk.token("alice"), "join": "user:alice", "vsn": "2.0.0"}
+                answer = await desk.get(**query)
+                messages = answer["messages"]
+                if len(messages) < 2:
+                    messages += (await desk.get(token=answer["token"]))["messages"]
+                assert messages[0][4]["response"]["unread"] == 1
+                assert messages[1][4]["body"] == "hi"
+
+
 async def test_user_is_thrown_out(desk: Desk) -> None:
     """
     All its sessions end, each told why; others stay.
@@ -201,3 +246,29 @@ async def test_door_stays_shut_when_the_token_has_expired(desk: Desk) -> None:
     answer = await desk.get(token=old)
     assert (answer["status"], answer["reason"]) == (403, "token_expired")
     assert re.fullmatch(r"the token expired (39|40|41) s ago", answer["message"])
+
+
+async def test_user_is_whom_the_application_loads() -> None:
+    """
+    Embedded, without accounts: it sees what the token says, and may refuse.
+    """
+    seen: list[Claims] = []
+
+    async def load_user(claims: Claims) -> User | Error:
+        seen.append(claims)
+        return Error("no_such_customer") if claims.user.id == "eve" else User("ann", "operator")
+
+    app, secret = web.Application(), b"a shared secret of at least 32 bytes!"
+    server = notifier.setup(
+        app, keys=["k"], load_user=load_user, jwt=JwtRules(secrets=[secret]), clock=lambda: 1_000.0
+    )
+    async with serving("front", app, server) as port, ClientSession() as http:
+        desk = Desk(http, port, server)
+        _, reply = await desk.joined("42", "user:anyone")
+        assert reply["status"] == "ok"
+        refused = await desk.get(token=desk.token("eve"))
+        assert (refused["status"], refused["reason"]) == (403, "no_such_customer")
+        token = PyJWT().encode({"sub": "7", "iat": 999, "plan": "paid"}, secret)
+        assert (await desk.get(token=token, join="room:lobby"))["status"] == 200
+    assert [one.user.id for one in seen] == ["42", "eve", "7"]
+    assert (seen[2].issued_at, seen[2].data["plan"]) == (999, "paid")

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from notifier.errors import ConfigError
-from notifier.secrets import KEY_FILE, KEY_MIN_CHARACTERS, SecretKeys, load_keys, make_data_dir
+from notifier.secrets import (
+    KEY_FILE,
+    KEY_MIN_CHARACTERS,
+    SecretKeys,
+    load_jwt_secrets,
+    load_keys,
+    make_data_dir,
+)
 
 OLD, NEW = "o" * KEY_MIN_CHARACTERS, "n" * KEY_MIN_CHARACTERS
 
@@ -189,3 +196,65 @@ def test_data_dir_is_left_as_it_is_when_it_is_there(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
     make_data_dir(tmp_path)
     assert mode_of(tmp_path) == 0o750
+
+
+# Secrets that are shared with the host application
+
+
+SECRETS = (b"a shared secret of at least 32 bytes", "ein geteiltes Geheimnis, länger".encode())
+
+
+def test_shared_secrets_are_read_from_the_file_and_the_text(tmp_path: Path) -> None:
+    """
+    A line each, as it stands; neither gives none.
+    """
+    path = tmp_path / "jwt"
+    path.write_bytes(b"\n".join(SECRETS) + b"\n")
+    path.chmod(0o600)
+    assert load_jwt_secrets(path, "x" * 32) == (*SECRETS, b"x" * 32)
+    assert load_jwt_secrets(path, None) == SECRETS
+    assert load_jwt_secrets(None, "") == ()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "line 1: expected a shared secret of at least 32 bytes, got one of 0"),
+        (b"x" * 31, "line 1: expected a shared secret of at least 32 bytes, got one of 31"),
+        (SECRETS[0] + b"\n\n", "line 2: expected a shared secret of at least 32"),
+        (b"-----BEGIN PUBLIC KEY-----\nMFww", "line 1: expected a shared secret of at least 32"),
+        (b"ssh-ed25519 " + b"A" * 68, "got a key in PEM or SSH format"),
+    ],
+)
+def test_shared_secret_is_refused_that_will_not_do(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    """
+    With the place, and without the secret.
+    """
+    path = tmp_path / "jwt"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError) as raised:
+        load_jwt_secrets(path, None)
+    assert told in str(raised.value)
+    assert "xxx" not in str(raised.value)
+
+
+def test_shared_secret_is_refused_when_others_can_read_it(tmp_path: Path) -> None:
+    """
+    With the command that mends it.
+    """
+    path = tmp_path / "jwt"
+    path.write_bytes(SECRETS[0])
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"mode 0640.*chmod 600"):
+        load_jwt_secrets(path, None)
+
+
+def test_shared_secret_is_refused_when_its_file_is_not_there(tmp_path: Path) -> None:
+    """
+    None is made: the host application would not have it.
+    """
+    with pytest.raises(ConfigError, match="No such file"):
+        load_jwt_secrets(tmp_path / "jwt", None)

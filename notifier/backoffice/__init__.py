@@ -5,7 +5,6 @@ The operators' form: what customer service sends and withdraws with.
 from notifier.backoffice.desk import Desk, Online, OnlineUser
 from notifier.backoffice.operators import Operator, OperatorExists, OperatorStore
 from notifier.backoffice.routes import setup
-from notifier.backoffice.sent import SentStore
 
 __all__ = [
     "Desk",
@@ -14,6 +13,5 @@ __all__ = [
     "Operator",
     "OperatorExists",
     "OperatorStore",
-    "SentStore",
     "setup",
 ]

@@ -28,6 +28,12 @@ class Outcome:
     headline: str
     detail: str
     count: int
+    is_done: bool = field()
+    """Whether something came of it: by default, whether it reached a session."""
+
+    @is_done.default
+    def _has_reached(self) -> bool:
+        return self.count > 0
 
 
 @define

@@ -91,9 +91,9 @@ class Compose:
                 " What you typed is still here."
             )
             return await self._page(login, typed, 500, failure=words)
-        # Kept where nobody was reached: a mistyped id is mended without writing the text again;
-        # and where a row's button was pressed: that used nothing of what was typed.
-        is_used = outcome.count and asked is typed
+        # Kept where nothing came of it: that is mended without writing the text again; and
+        # where a row's button was pressed: that used nothing of what was typed.
+        is_used = outcome.is_done and asked is typed
         login.draft = typed.without(act) if is_used else typed
         return _see_other(f"?done={act_id}")
 
@@ -114,16 +114,16 @@ class Compose:
         user = None if asked.to == EVERYONE else asked.user.strip()
         if user is None:
             count = await self._desk.send_to_all(body, sender)
-            detail, nobody = "Sent to everyone.", "no one is connected"
-        else:
-            count = await self._desk.send_to_user(user, body, sender)
-            detail, nobody = f"Sent to user {user}.", f"user {user} is not connected"
-        headline = f"Reached {count_sessions(count)}."
-        if not count:
-            headline, detail = f"Reached nobody: {nobody}.", "The message is still in the form."
-        if not await self._overview.note(sender, user, body, count):
-            detail += " It is missing from the list of last notices: the server could not keep it."
-        return Outcome(headline, detail, count)
+            if count:
+                return Outcome(f"Reached {count_sessions(count)}.", "Sent to everyone.", count)
+            return Outcome(
+                "Reached nobody: no one is connected.", "The message is still in the form.", 0
+            )
+        count = await self._desk.send_to_user(user, body, sender)
+        if count:
+            return Outcome(f"Reached {count_sessions(count)}.", f"Sent to user {user}.", count)
+        detail = "Whoever comes with that id gets it then. Where the id is wrong, nobody does."
+        return Outcome(f"It waits for user {user}, who is not connected.", detail, 0, is_done=True)
 
     async def _throw_out(self, user: str) -> Outcome:
         count = await self._desk.throw_out(user)

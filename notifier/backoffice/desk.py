@@ -51,7 +51,7 @@ class Desk(Protocol):
 
     async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
         """
-        Send a notice to the sessions of one user.
+        Send a notice to one user, for whom it waits where no session is reached.
         """
         ...
 

@@ -19,7 +19,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.backoffice.database import Base, open_database
+from notifier.accounts.database import Base, open_database
 
 PASSWORD_MIN_CHARACTERS: Final = 10
 """

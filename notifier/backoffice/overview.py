@@ -16,14 +16,14 @@ from attrs import frozen
 
 from notifier.backoffice.desk import Desk, Online, OnlineUser
 from notifier.backoffice.moment import Moment
-from notifier.backoffice.sent import SentNotice, SentStore
 from notifier.backoffice.typed import USER_ID_MAX_CHARACTERS, can_be_typed, readable
+from notifier.inbox import EVERYONE, Kept, NoticeStore
 
 MAX_USERS: Final = 100
 """Users shown at once, some 100 kB of page; of the others the page tells how many there are."""
 
 MAX_NOTICES: Final = 20
-"""Sent notices shown at once; older ones are in the database only."""
+"""Notices shown at once; older ones are in the database only."""
 
 START_MAX_CHARACTERS: Final = 160
 """A longer notice shows its start, and unfolds."""
@@ -57,12 +57,15 @@ class NoticeRow:
     """
 
     to: str
-    """The user it was for, empty for everyone."""
+    """The users it was for, empty for everyone."""
+    room: str
+    """The room it was for, where that is not everyone's."""
     sender: str
     start: str
     """The beginning of a long notice, empty for a short one."""
     body: str
     reached: str
+    is_withdrawn: bool
     at: Moment
 
 
@@ -81,11 +84,11 @@ class View:
 @frozen
 class Overview:
     """
-    Looks at who is online, and keeps what was sent.
+    Looks at who is online, and at what was sent.
     """
 
     _desk: Desk
-    _sent: SentStore
+    _store: NoticeStore
     _clock: Callable[[], float]
 
     async def look(self) -> View:
@@ -102,17 +105,6 @@ class Overview:
             notices=None if notices is None else tuple(_notice_row(one, now) for one in notices),
         )
 
-    async def note(self, sender: str, user: str | None, body: str, reached: int) -> bool:
-        """
-        Keep a notice that was sent, `user` None for everyone; tell whether it is kept.
-        """
-        try:
-            await asyncio.to_thread(self._sent.add, sender, user, body, reached)
-        except Exception as error:
-            log_failure("keeping a notice that was sent", error)
-            return False
-        return True
-
     async def _online(self) -> Online | None:
         try:
             return await self._desk.online(MAX_USERS)
@@ -120,9 +112,9 @@ class Overview:
             log_failure("telling who is online", error)
             return None
 
-    async def _notices(self) -> list[SentNotice] | None:
+    async def _notices(self) -> list[Kept] | None:
         try:
-            return list(await asyncio.to_thread(self._sent.newest, MAX_NOTICES))
+            return await asyncio.to_thread(self._store.newest, MAX_NOTICES)
         except Exception as error:
             log_failure("reading what was sent", error)
             return None
@@ -154,14 +146,22 @@ def _user_row(user: OnlineUser, now: float) -> UserRow:
     )
 
 
-def _notice_row(notice: SentNotice, now: float) -> NoticeRow:
-    body = readable(notice.body, keep="\n\t")
+def _notice_row(notice: Kept, now: float) -> NoticeRow:
+    body = readable(notice.payload["body"], keep="\n\t")
     start = "\n".join(body.split("\n")[:START_MAX_LINES])[:START_MAX_CHARACTERS]
     return NoticeRow(
-        to=readable(notice.user_id or ""),
-        sender=readable(notice.sender),
+        to=_name_users(notice),
+        room=readable(notice.room or "") if notice.room != EVERYONE else "",
+        sender=readable(notice.payload["from"]),
         start="" if start == body else f"{start.rstrip()}…",
         body=body,
         reached=count_sessions(notice.reached) if notice.reached else "nobody",
+        is_withdrawn=notice.is_withdrawn,
         at=Moment.of(notice.sent_at, now),
     )
+
+
+def _name_users(notice: Kept) -> str:
+    named = ", ".join(map(readable, notice.users))
+    more = notice.user_count - len(notice.users)
+    return f"{named} and {more:,} more" if more > 0 else named

@@ -19,8 +19,8 @@ from notifier.backoffice.operators import OperatorStore
 from notifier.backoffice.overview import Overview
 from notifier.backoffice.pages import Pages, add_headers
 from notifier.backoffice.seals import Seals
-from notifier.backoffice.sent import SentStore
 from notifier.backoffice.signin import SignIn
+from notifier.inbox import NoticeStore
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -34,7 +34,7 @@ def setup(
     *,
     desk: Desk,
     operators: OperatorStore,
-    sent: SentStore,
+    notices: NoticeStore,
     signer: URLSafeTimedSerializer,
     clock: Callable[[], float],
     is_https: Callable[[web.Request], bool] = _came_by_https,
@@ -57,7 +57,7 @@ def setup(
     pages = Pages()
     gate = Gate(Logins(), Seals(signer), clock, is_https)
     sign_in = SignIn(gate, pages, operators)
-    compose = Compose(gate, pages, sign_in, desk, Overview(desk, sent, wall_clock))
+    compose = Compose(gate, pages, sign_in, desk, Overview(desk, notices, wall_clock))
 
     def refusing(handler: Handler) -> Handler:
         return _with_refusals(handler, pages)

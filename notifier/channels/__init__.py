@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from notifier.channels.channel import Channel, SocketRef, handle_in, handle_out
 from notifier.channels.endpoint import Endpoint
-from notifier.channels.replies import Error, Ok
+from notifier.channels.replies import Backlog, Error, Ok
 from notifier.channels.socket import ConnectInfo, Socket
 from notifier.channels.socket_server import SocketServer
 
 __all__ = [
+    "Backlog",
     "Channel",
     "ConnectInfo",
     "Endpoint",

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import frozen
 
-from notifier.channels.replies import Error, Ok, Result
+from notifier.channels.replies import Backlog, Error, Ok, Result
 from notifier.channels.roster import Meta, Presences
-from notifier.engine import Receipt, Retention
+from notifier.engine import Publication, Receipt, Retention
 from notifier.errors import describe
 from notifier.protocol import Payload, Ref
 
@@ -102,6 +102,25 @@ class Channel:
         `handle_info`, which runs after the join's reply.
         """
         return None
+
+    async def backlog(self, head: str, since: str | None) -> Backlog:
+        """
+        Bring the client what waits for it besides the log, on a topic with `history`.
+
+        Asked once a join, after the subscription: what is published from then on
+        and has an id above `head` comes by itself. `since` is the join's, None
+        where it has none. What is returned goes out after the reply and before
+        all else, through `handle_out`; what the log brings itself is left out.
+        """
+        return Backlog()
+
+    def is_current(self, publication: Publication) -> bool:
+        """
+        Tell whether what comes from the log or the backlog is still to be handed on.
+
+        Asked at the last moment, for each message; what is not is stepped over.
+        """
+        return True
 
     async def handle_other(self, event: str, payload: Payload) -> Result:
         """
@@ -187,6 +206,13 @@ class Channel:
             await self.push("presence_state", await self.presences())
         """
         return await self._presence.list(self.topic)
+
+    @property
+    def key(self) -> str:
+        """
+        What names this channel as the `sender` that `Endpoint.broadcast` leaves out.
+        """
+        return self._server.key
 
     def socket_ref(self) -> SocketRef:
         """

@@ -10,7 +10,7 @@ import os
 import time
 from base64 import urlsafe_b64encode
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ from notifier.protocol.reasons import (
     Reason,
 )
 from notifier.protocol.v2 import V2Serializer
-from notifier.session import Deadlines, Limits, Session, Tokens
+from notifier.session import Claims, Deadlines, Limits, Session, Tokens, User
 from notifier.session.deadlines import SLOT_S
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,21 @@ MAX_REMEMBERED_ENDS: Final = 10_000
 SHUTDOWN_GRACE_S: Final = 0.5
 """What a channel's end may take beyond its two bounds."""
 
+LoadUser = Callable[[Claims], Awaitable[User | Error]]
+"""
+Makes a user of what a token says, or refuses: at each connect, and when a
+WebSocket attaches to a session.
+"""
+
 MAX_COUNTED_REASONS: Final = 100
 """Reasons that refusals are counted by; an author may make one up for each connect."""
+
+
+async def take_at_word(claims: Claims) -> User:
+    """
+    Load the user that a token names, and ask nobody.
+    """
+    return claims.user
 
 
 @frozen
@@ -78,14 +91,17 @@ class Endpoint:
     """
     Opens sessions, broadcasts to them, and ends them.
 
-    `now` is a monotonic clock in seconds. Call `start` in the event loop that
-    is to run it, and `shutdown` at the end.
+    `now` is a monotonic clock in seconds. `assigns` is free for what the
+    application's sockets and channels share. Call `start` in the event loop
+    that is to run it, and `shutdown` at the end.
     """
 
     engine: Engine
     tokens: Tokens
     limits: Limits = field(factory=Limits)
     now: Callable[[], float] = field(default=time.monotonic)
+    load_user: LoadUser = field(default=take_at_word)
+    assigns: dict[str, Any] = field(init=False, factory=dict)
     deadlines: Deadlines = field(init=False, factory=Deadlines)
     pubsub: PubSub = field(init=False)
     turns: Turns = field(init=False, factory=Turns)
@@ -110,17 +126,24 @@ class Endpoint:
     # --- reaching clients
 
     async def broadcast(
-        self, topic: str, event: str, payload: Payload, *, sender: str | None = None
+        self,
+        topic: str,
+        event: str,
+        payload: Payload,
+        *,
+        sender: str | None = None,
+        is_logged: bool = True,
     ) -> Receipt:
         """
         Send an event to everyone on a topic, on every node.
 
         `payload` is a JSON value or `bytes`; raises TypeError for any other.
-        `sender` names the one channel that is not to get it.
+        `sender` names the one channel that is not to get it. What is not
+        `is_logged` goes out at once and is not kept, also on a topic with history.
         """
         _V2.encode(Broadcast(topic, event, payload))  # the author's mistake, not the fan-out's
         publication = Publication(topic, event, payload, sender=sender)
-        return await self.engine.publish(publication, self.retention(topic))
+        return await self.engine.publish(publication, self.retention(topic) if is_logged else None)
 
     async def disconnect(self, id: str) -> int:
         """
@@ -134,6 +157,12 @@ class Endpoint:
         """
         channel_class = first_match(self._routes.values(), topic)
         return None if channel_class is None else channel_class.history
+
+    def serves(self, topic: str) -> bool:
+        """
+        Whether any channel serves a topic, so that clients may be on it.
+        """
+        return first_match(self._routes.values(), topic) is not None
 
     def count(self, transport: str | None = None) -> int:
         """
@@ -220,7 +249,7 @@ class Endpoint:
             logger.exception("%s crashed", where)
             raise NOT_YOURS.refusal() from error
         if isinstance(result, Error):
-            raise _refused_by(result)
+            raise refused_by(result)
 
     def count_refusal(self, code: str) -> None:
         """
@@ -357,7 +386,7 @@ class Endpoint:
             where = f"{name}.connect"
             result = check_result(await call(where, socket.connect, params, info), where)
             if isinstance(result, Error):
-                raise _refused_by(result)
+                raise refused_by(result)
             if not isinstance(socket.id, str | None):
                 raise TypeError(f"{name}.id must be a string or None, got {describe(socket.id)}")
         except ConnectionRefused:
@@ -397,9 +426,9 @@ class Endpoint:
         min(detached, key=SocketServer.detached_since).close(DISPLACED)
 
 
-def _refused_by(result: Error) -> ConnectionRefused:
+def refused_by(result: Error) -> ConnectionRefused:
     """
-    Make a refusal of what a `connect` has returned; raise TypeError if JSON cannot hold it.
+    Make a refusal of the Error that an author has returned; raise TypeError if JSON cannot hold it.
     """
     response = result.response if isinstance(result.response, dict) else {}
     _V2.encode(Broadcast("", "", response))

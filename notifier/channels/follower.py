@@ -16,6 +16,7 @@ No I/O: whoever holds a follower reads the log for it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import define, field
@@ -80,9 +81,13 @@ class Follower:
         self.heard = id
         return False
 
-    def start(self, page: Page, since: str | None = None) -> None:
+    def start(
+        self, page: Page, since: str | None = None, ahead: Sequence[Publication] = ()
+    ) -> None:
         """
         Begin at the head of the log, or after `since` with the page that was read there.
+
+        What is `ahead` comes before: its ids are below the page's, and not above the head.
         """
         heard, self._page = self._page, []
         self.position = self.read = page.head if since is None else min(since, page.head)
@@ -91,6 +96,9 @@ class Follower:
             later = [one for one in heard if (one.id or "") > page.head]
             self._page += later
             self.read = later[-1].id or "" if later else self.read
+        if ahead:
+            self._page[:0] = ahead
+            self.position, self.is_replaying = "", True
 
     def receive(self, page: Page) -> None:
         """

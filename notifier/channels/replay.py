@@ -15,10 +15,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
+from notifier.channels.author import call
 from notifier.channels.follower import PAGE_MESSAGES, Follower
-from notifier.channels.replies import Error, Ok
+from notifier.channels.replies import Backlog, Error, Ok
 from notifier.engine import Engine, Page, Publication
 from notifier.errors import describe
 from notifier.protocol import Frame, Message, Payload
@@ -105,8 +106,8 @@ class Replay:
         """
         Find the place to begin at, and complete a join's response by it.
 
-        The response gets `head`, the newest id of the log, and `recovered`
-        where the client asks for what came since an id.
+        The response gets `head`, the newest id of the log, `recovered` where the
+        client asks for what came since an id, and what the channel's backlog adds.
         """
         response: Payload = {} if result is None else result.response
         if not isinstance(response, Mapping):
@@ -116,15 +117,34 @@ class Replay:
             )
         engine, topic, since = self._engine, self.server.seat.topic, self._since
         if since is None:
-            head = await engine.head(topic)
-            self.follower.start(Page((), recovered=True, head=head, is_last=True))
-            return Ok({**response, "head": head})
-        page = await engine.read(topic, since, PAGE_MESSAGES)
-        if since > page.head:  # of another life of the log: all that is kept is news
-            since = ""
+            page = Page((), recovered=True, head=await engine.head(topic), is_last=True)
+            found: dict[str, Payload] = {"head": page.head}
+        else:
             page = await engine.read(topic, since, PAGE_MESSAGES)
-        self.follower.start(page, since)
-        return Ok({**response, "recovered": page.recovered, "head": page.head})
+            if since > page.head:  # of another life of the log: all that is kept is news
+                since = ""
+                page = await engine.read(topic, since, PAGE_MESSAGES)
+            found = {"recovered": page.recovered, "head": page.head}
+        backlog = await self._ask_for_backlog(page, since)
+        self.follower.start(page, since, backlog.publications)
+        return Ok({**response, **backlog.response, **found})
+
+    async def _ask_for_backlog(self, page: Page, since: str | None) -> Backlog:
+        """
+        Ask the author what goes ahead of the page, without what the page brings.
+        """
+        channel = self.server.channel
+        where = f"{type(channel).__name__}.backlog"
+        backlog = await call(where, channel.backlog, page.head, since)
+        if not isinstance(backlog, Backlog):
+            raise TypeError(f"{where} must return a Backlog, got {describe(backlog)}")
+        first = page.publications[0].id or "" if page.publications else None
+        ahead = [
+            one
+            for one in backlog.publications
+            if (one.id or "") <= page.head and (first is None or (one.id or "") < first)
+        ]
+        return evolve(backlog, publications=ahead)
 
     def stop(self) -> None:
         """
@@ -154,6 +174,9 @@ class Replay:
             self._push(publications)
 
     async def _hand_to_author(self, publication: Publication) -> None:
+        if not self._is_current(publication):
+            self.follower.advance()
+            return
         frame = self._frame_of(publication)
         if not self._mailbox.fits(frame):
             self._wait_with(frame)
@@ -168,18 +191,30 @@ class Replay:
         self.follower.advance()
 
     def _push(self, publications: list[Publication]) -> None:
-        count = 0
+        count = staged = 0
         for publication in publications:
             if self.server.intercepts(publication):
                 break
-            frame = self._frame_of(publication)
-            if not self._mailbox.stage(frame):
-                self._wait_with(frame)  # before anybody is told: to tell may make room at once
-                break
+            if self._is_current(publication):
+                frame = self._frame_of(publication)
+                if not self._mailbox.stage(frame):
+                    self._wait_with(frame)  # before anybody is told: to tell may make room at once
+                    break
+                staged += 1
             count += 1
         if count:
             self.follower.advance(count)
+        if staged:
             self._mailbox.tell()
+
+    def _is_current(self, publication: Publication) -> bool:
+        """
+        Ask the author whether it is still to go out; may have been another answer a wait ago.
+        """
+        is_current = self.server.channel.is_current(publication)
+        if not is_current:
+            self._unsent = None
+        return is_current
 
     def _frame_of(self, publication: Publication) -> Frame:
         """

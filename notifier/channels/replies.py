@@ -4,10 +4,12 @@ What `connect`, `join` and the handlers of a channel may return.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
 
+from notifier.engine import Publication
 from notifier.errors import describe
 from notifier.protocol import Payload
 
@@ -39,6 +41,19 @@ class Error:
 
 
 Result = Ok | Error | None
+
+
+@frozen
+class Backlog:
+    """
+    What a channel brings its client ahead of the topic's log; see `Channel.backlog`.
+
+    `publications` have ids that rise, none above the log's head; `response`
+    completes the join's reply.
+    """
+
+    publications: Sequence[Publication] = ()
+    response: Mapping[str, Any] = field(factory=_empty, repr=describe)
 
 
 def check_result(result: object, where: str) -> Result:

@@ -25,6 +25,7 @@ FORBIDDEN: Final = "forbidden"
 UNAUTHORIZED: Final = "unauthorized"
 INVALID_PAYLOAD: Final = "invalid payload"
 NOT_STORED: Final = "not stored"
+NO_INBOX: Final = "no inbox"
 
 
 @frozen
@@ -56,6 +57,13 @@ TOKEN_INVALID: Final = Reason(
     "token_invalid", "the token is not one of ours: `notifier token USER` prints a good one"
 )
 TOKEN_EXPIRED: Final = Reason("token_expired", "the token has expired: get a new one and reconnect")
+TOKEN_REVOKED: Final = Reason(
+    "token_revoked", "this user's tokens were revoked since: get a new one and reconnect"
+)
+USER_DISABLED: Final = Reason("user_disabled", "this user may not connect")
+USER_UNKNOWN: Final = Reason(
+    "user_unknown", "there is no such user here: `notifier user add` makes one"
+)
 UNSUPPORTED_VSN: Final = Reason(
     "unsupported_vsn", "vsn must be 1.0.x or 2.0.x (1.0.0 where it is missing)"
 )

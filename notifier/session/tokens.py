@@ -5,10 +5,12 @@ Every token is signed with itsdangerous under a salt of its own purpose, so
 that none passes for another. Keys rotate: the newest signs, all verify.
 
     user token       <base64url of {"id", "role", "max_age"?}>.<time>.<signature>
+                     or a JSON Web Token of the host application's
     session token    nts_<session id>.<signature>.<cursor>
 
 The cursor stands outside the signature: it is the client's own word about
-what it has received, and concerns nobody else.
+what it has received, and concerns nobody else. `docs/tokens.md` has how to
+make a user token elsewhere.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import hmac
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b, sha256
+from types import MappingProxyType
 from typing import Any, Final
 
 import orjson
-from attrs import define, field, frozen
+from attrs import define, field
 from itsdangerous import (
     BadData,
     HMACAlgorithm,
@@ -33,31 +36,27 @@ from itsdangerous import (
 )
 from itsdangerous.signer import SigningAlgorithm
 
-from notifier.errors import TokenError, describe
-from notifier.protocol.reasons import TOKEN_EXPIRED, TOKEN_INVALID
+from notifier.errors import TokenError
+from notifier.protocol.reasons import TOKEN_INVALID
+from notifier.session.claims import Claims, User, check_role, check_user_id
+from notifier.session.json_web_tokens import JwtRules
 
 SESSION_PREFIX: Final = "nts_"
 """What every session token begins with, and no user token."""
 
-ROLES: Final = ("customer", "operator")
-
 SESSION_SIGNATURE_BYTES: Final = 18
+
+MAX_TOKEN_CHARACTERS: Final = 4_096
+"""
+A longer user token is refused before anything is done with it; ours are about
+a hundred and a browser's cookie has the same bound.
+"""
 
 MAX_REMEMBERED_TOKENS: Final = 4_096
 """User tokens whose signature is not checked again while they are among the last seen."""
 
 _SALT: Final = "notifier."
 MAX_CURSOR_DIGITS: Final = 18
-
-
-@frozen
-class User:
-    """
-    Who a user token speaks for.
-    """
-
-    id: str
-    role: str = "customer"
 
 
 class _Signer(TimestampSigner):
@@ -114,14 +113,15 @@ class Tokens:
 
     `keys` are the secrets, oldest first; `clock` tells seconds since the
     epoch; `max_age` is how old a user token may be, in seconds, that does not
-    say so itself.
+    say so itself. With `jwt` the host application's tokens are good, too.
     """
 
     keys: Sequence[str] = field(repr=lambda keys: f"<{len(keys)} keys>")
     clock: Callable[[], float] = field(repr=False)
     max_age: int
+    jwt: JwtRules | None = None
     _user: _Signer = field(init=False, repr=False)
-    _read_user: Callable[[str], tuple[User, int, int]] = field(init=False, repr=False)
+    _read: Callable[[str], Claims] = field(init=False, repr=False)
     _session: _Signer = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -129,7 +129,7 @@ class Tokens:
             raise ValueError("expected one secret key or more, got none or an empty one")
         self._user = self._signer("user", _Sha256())
         self._session = self._signer("session", _Blake2())
-        self._read_user = lru_cache(MAX_REMEMBERED_TOKENS)(self._verify_user)
+        self._read = lru_cache(MAX_REMEMBERED_TOKENS)(self._verify)
 
     def serializer(self, purpose: str) -> URLSafeTimedSerializer:
         """
@@ -150,50 +150,64 @@ class Tokens:
         """
         Make a user token, good for `max_age` seconds (default: the config's).
         """
-        if not isinstance(user.id, str) or not user.id:
-            got = describe(user.id)
-            raise ValueError(f"expected a user id that is a string and not empty, got {got}")
-        if user.role not in ROLES:
-            raise ValueError(f"expected a role of {', '.join(ROLES)}, got {user.role!r}")
+        check_user_id(user.id)
+        check_role(user.role)
         claims: dict[str, Any] = {"id": user.id, "role": user.role}
         if max_age is not None:
             claims["max_age"] = max_age
         return self._user.sign(base64_encode(orjson.dumps(claims))).decode()
 
-    def verify_user(self, token: str) -> User:
+    def verify(self, token: str) -> Claims:
         """
         Read a user token; raise TokenError that says why it is no good.
 
         Clients come back with the token they have: one whose signature was
         good once is remembered, and only its age is looked at again.
         """
-        user, signed_at, max_age = self._read_user(token)
-        age = int(self.clock()) - signed_at
-        if age > max_age:
-            raise TokenError(TOKEN_EXPIRED.code, f"the token expired {age - max_age} s ago")
-        return user
+        claims = self.read(token)
+        claims.check_time(int(self.clock()))
+        return claims
 
-    def read_user(self, token: str) -> User:
+    def verify_user(self, token: str) -> User:
+        """
+        Tell whom a user token speaks for; raise TokenError as `verify` does.
+        """
+        return self.verify(token).user
+
+    def read(self, token: str) -> Claims:
         """
         Read a user token whatever its age; raise TokenError.
         """
-        return self._read_user(token)[0]
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            allowed = f"expected a token of at most {MAX_TOKEN_CHARACTERS:,} characters"
+            raise TokenError(TOKEN_INVALID.code, f"{allowed}, got {len(token):,}")
+        return self._read(token)
 
-    def _verify_user(self, token: str) -> tuple[User, int, int]:
-        """
-        Check the signature and the claims: the user, when it was signed, for how long.
-        """
+    def _verify(self, token: str) -> Claims:
         try:
             payload, _, time = Signer.unsign(self._user, token).partition(b".")
-            claims = orjson.loads(base64_decode(payload))
+        except (BadData, ValueError) as error:
+            if self.jwt is not None:
+                return self.jwt.read(token, self.max_age)
+            raise TokenError(TOKEN_INVALID.code, TOKEN_INVALID.text) from error
+        return self._claims(payload, time)
+
+    def _claims(self, payload: bytes, time: bytes) -> Claims:
+        """
+        Read what stands in a token of ours whose signature is good.
+        """
+        try:
+            data = orjson.loads(base64_decode(payload))
             signed_at = int.from_bytes(base64_decode(time))
         except (BadData, ValueError) as error:
             raise TokenError(TOKEN_INVALID.code, TOKEN_INVALID.text) from error
-        match claims:
-            case {"id": str(id), "role": str(role)} if id and role in ROLES:
-                max_age = claims.get("max_age", self.max_age)
-                if isinstance(max_age, int):
-                    return User(id, role), signed_at, max_age
+        match data:
+            case {"id": str(id), "role": str(role)}:
+                max_age = data.get("max_age", self.max_age)
+                if type(max_age) is int:
+                    user = _checked_user(id, role)
+                    expires_at = signed_at + max_age
+                    return Claims(user, signed_at, expires_at, data=MappingProxyType(data))
         raise TokenError(TOKEN_INVALID.code, "the token does not name a user and a role")
 
     def sign_session(self, session_id: str) -> str:
@@ -211,6 +225,14 @@ class Tokens:
         except (BadData, ValueError):  # ValueError: half a surrogate pair, which a header may hold
             return False
         return True
+
+
+def _checked_user(id: str, role: str) -> User:
+    try:
+        return User(check_user_id(id), check_role(role))
+    except ValueError as error:
+        text = f"the token does not name a user and a role: {error}"
+        raise TokenError(TOKEN_INVALID.code, text) from error
 
 
 def with_cursor(signed: str, cursor: int) -> str:

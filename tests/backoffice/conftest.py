@@ -11,7 +11,8 @@ from itsdangerous import URLSafeTimedSerializer
 
 from backoffice.browser import NAME, PASSWORD, Browser
 from backoffice.fakes import Clock, FakeDesk, quick_hasher
-from notifier.backoffice import OperatorStore, SentStore, setup
+from notifier.backoffice import OperatorStore, setup
+from notifier.inbox import NoticeStore
 
 NewBrowser = Callable[[], Awaitable[Browser]]
 
@@ -39,8 +40,9 @@ def wall_clock() -> Clock:
 
 
 @pytest.fixture
-def sent(tmp_path: Path, wall_clock: Clock) -> SentStore:
-    return SentStore(tmp_path / "notifier.db", clock=wall_clock)
+def notices(tmp_path: Path, desk: FakeDesk, wall_clock: Clock) -> NoticeStore:
+    desk.notices, desk.wall_clock = NoticeStore(tmp_path / "notifier.db"), wall_clock
+    return desk.notices
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def signer() -> URLSafeTimedSerializer:
 def app(
     desk: FakeDesk,
     operators: OperatorStore,
-    sent: SentStore,
+    notices: NoticeStore,
     signer: URLSafeTimedSerializer,
     clock: Clock,
     wall_clock: Clock,
@@ -62,7 +64,7 @@ def app(
         app,
         desk=desk,
         operators=operators,
-        sent=sent,
+        notices=notices,
         signer=signer,
         clock=clock,
         wall_clock=wall_clock,

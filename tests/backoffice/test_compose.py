@@ -53,7 +53,7 @@ async def test_desk_is_asked_when_a_form_is_sent_in(
         (TO_ALL, 12_345, "Reached 12,345 sessions."),
         (TO_ALL, 0, "Reached nobody: no one is connected."),
         (TO_42, 2, "Reached 2 sessions. Sent to user 42."),
-        (TO_42, 0, "Reached nobody: user 42 is not connected."),
+        (TO_42, 0, "It waits for user 42, who is not connected."),
         (OUT_42, 2, "Ended 2 sessions. User 42 was thrown out."),
         (OUT_42, 1, "Ended 1 session."),
         (OUT_42, 0, "Ended no session: user 42 is not connected."),
@@ -233,12 +233,24 @@ async def test_text_stays_when_nobody_was_reached(
     browser: Browser, form: Page, desk: FakeDesk
 ) -> None:
     """
-    A mistyped user id is mended without writing the message again.
+    It can be sent again once somebody is there.
+    """
+    desk.reached = 0
+    page = await browser.submit(form, **TO_ALL)
+    assert "The message is still in the form." in page.text
+    assert page.typed == {"to": "everyone", "user": "", "text": "hello", "out": ""}
+
+
+async def test_form_is_empty_when_the_message_waits(
+    browser: Browser, form: Page, desk: FakeDesk
+) -> None:
+    """
+    What waits for a user who is away is sent, and to send it again would double it.
     """
     desk.reached = 0
     page = await browser.submit(form, **TO_42)
-    assert "The message is still in the form." in page.text
-    assert page.typed == {"to": "user", "user": "42", "text": "hello", "out": ""}
+    assert "Whoever comes with that id gets it then." in page.text
+    assert page.typed == {"to": "", "user": "", "text": "", "out": ""}
 
 
 @pytest.mark.parametrize("text", ["\n\nfirst lines are empty", "a\n\tb  c\n", "<b>&amp;", "🙂é"])

@@ -10,9 +10,10 @@ from itsdangerous import URLSafeTimedSerializer
 from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
 from backoffice.conftest import NewBrowser
 from backoffice.fakes import Clock, FakeDesk
-from notifier.backoffice import OperatorStore, SentStore, setup
+from notifier.backoffice import OperatorStore, setup
 from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
+from notifier.inbox import NoticeStore
 
 
 async def set_cookies(browser: Browser) -> SimpleCookie:
@@ -43,7 +44,7 @@ async def test_cookies_want_https_when_the_request_came_by_it(
     aiohttp_client: AiohttpClient,
     desk: FakeDesk,
     operators: OperatorStore,
-    sent: SentStore,
+    notices: NoticeStore,
     signer: URLSafeTimedSerializer,
     clock: Clock,
     name: str,
@@ -60,7 +61,7 @@ async def test_cookies_want_https_when_the_request_came_by_it(
         app,
         desk=desk,
         operators=operators,
-        sent=sent,
+        notices=notices,
         signer=signer,
         clock=clock,
         is_https=is_https,

@@ -13,11 +13,12 @@ from itsdangerous import URLSafeTimedSerializer
 from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, SIGN_OUT, Browser
 from backoffice.conftest import NewBrowser
 from backoffice.fakes import Clock, FakeDesk, quick_hasher
-from notifier.backoffice import Operator, OperatorStore, SentStore, setup
+from notifier.backoffice import Operator, OperatorStore, setup
 from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.logins import LOGIN_IDLE_S
 from notifier.backoffice.signin import MAX_CHECKS, MAX_WAITING
 from notifier.backoffice.throttle import FIRST_WAIT_S, FREE_ATTEMPTS
+from notifier.inbox import NoticeStore
 
 XSS = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 
@@ -223,12 +224,12 @@ async def slow_browser(
     aiohttp_client: AiohttpClient,
     desk: FakeDesk,
     slow: SlowStore,
-    sent: SentStore,
+    notices: NoticeStore,
     signer: URLSafeTimedSerializer,
     clock: Clock,
 ) -> Browser:
     app = web.Application()
-    setup(app, desk=desk, operators=slow, sent=sent, signer=signer, clock=clock)
+    setup(app, desk=desk, operators=slow, notices=notices, signer=signer, clock=clock)
     return Browser(await aiohttp_client(app))
 
 

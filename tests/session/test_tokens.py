@@ -67,7 +67,7 @@ def sign_claims(claims: object, key: str = NEW) -> str:
 # --- the user's
 
 
-@given(st.text(min_size=1), st.sampled_from(["customer", "operator"]))
+@given(st.text(min_size=1, max_size=255), st.sampled_from(["customer", "operator"]))
 def test_verify_user_finds_whom_the_token_was_made_for(id: str, role: str) -> None:
     """
     The id and the role come back, whatever the id is.
@@ -88,6 +88,7 @@ def test_user_is_a_customer_when_no_role_is_told() -> None:
     [
         (User(""), "expected a user id that is a string and not empty, got a string of 0"),
         (User(42), "expected a user id that is a string and not empty, got a number"),  # type: ignore[arg-type]  # the mistake
+        (User("x" * 256), "expected a user id of at most 255 characters, got 256"),
         (User("42", "admin"), "expected a role of customer, operator, got 'admin'"),
     ],
 )
@@ -160,16 +161,16 @@ def test_verify_user_looks_at_the_age_again_when_the_token_is_known() -> None:
     assert refusal(tokens, token).code == "token_expired"
 
 
-def test_read_user_does_not_look_at_the_age() -> None:
+def test_read_does_not_look_at_the_age() -> None:
     """
     Whoever comes back to a session may come with the token that opened it.
     """
     tokens = make(clock=(clock := Clock()), max_age=10)
     token = tokens.sign_user(User("ann"))
     clock.now += 99
-    assert tokens.read_user(token) == User("ann")
+    assert tokens.read(token).user == User("ann")
     with pytest.raises(TokenError):
-        tokens.read_user(token + "x")
+        tokens.read(token + "x")
 
 
 def test_verify_user_counts_the_age_in_whole_seconds() -> None:
@@ -190,7 +191,7 @@ def test_verify_user_remembers_so_many_tokens_and_no_more() -> None:
     tokens = make()
     made = [tokens.sign_user(User(str(number))) for number in range(MAX_REMEMBERED_TOKENS + 1)]
     users = [tokens.verify_user(token) for token in made]
-    remembered: Any = tokens._read_user
+    remembered: Any = tokens._read
     assert remembered.cache_info().currsize == MAX_REMEMBERED_TOKENS
     assert tokens.verify_user(made[0]) == users[0]
 
@@ -202,7 +203,7 @@ def test_verify_user_forgets_what_was_no_good() -> None:
     tokens = make()
     for number in range(10):
         refusal(tokens, f"bad{number}")
-    remembered: Any = tokens._read_user
+    remembered: Any = tokens._read
     assert remembered.cache_info().currsize == 0
 
 
@@ -260,6 +261,7 @@ def test_repr_counts_the_keys() -> None:
         {"id": "42"},
         {"id": 42, "role": "customer"},
         {"id": "", "role": "customer"},
+        {"id": "42", "role": "customer", "max_age": True},
         {"id": "42", "role": "admin"},
         {"id": "42", "role": "customer", "max_age": "60"},
         {"id": "42", "role": "customer", "max_age": None},
@@ -305,6 +307,16 @@ def test_verify_user_refuses_a_signed_payload_that_is_no_json() -> None:
     """
     token = TimestampSigner(NEW, salt="notifier.user", digest_method=sha256).sign("bm8h").decode()
     assert refusal(make(), token).code == "token_invalid"
+
+
+def test_token_is_refused_by_its_length_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Nothing else is done with a token that is too long, and it is not remembered.
+    """
+    tokens = make()
+    monkeypatch.setattr(tokens, "_read", lambda _: pytest.fail("it was read"))
+    error = refusal(tokens, "A" * 4_097)
+    assert str(error) == "expected a token of at most 4,096 characters, got 4,097"
 
 
 def test_token_error_does_not_repeat_the_token() -> None:

@@ -3,11 +3,12 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from backoffice.fakes import quick_hasher
 from sqlalchemy import inspect
 
-from backoffice.fakes import quick_hasher
-from notifier.backoffice import OperatorStore, SentStore
-from notifier.backoffice.database import open_database
+from notifier.accounts.database import open_database
+from notifier.backoffice import OperatorStore
+from notifier.inbox import NoticeStore
 
 
 def test_file_is_for_its_owner_only_when_made(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_tables_are_added_when_the_file_lacks_them(tmp_path: Path) -> None:
     operators = OperatorStore(path, hasher=quick_hasher())
     operators.add("ada", "correct horse")
     with open_database(path).begin() as connection:
-        connection.exec_driver_sql("DROP TABLE sent_notices")
-    SentStore(path).add("ada", None, "hello", 1)
-    assert {"operators", "sent_notices"} <= set(inspect(open_database(path)).get_table_names())
+        connection.exec_driver_sql("DROP TABLE notice_copies")
+    assert NoticeStore(path).unread("ada", 0.0) == 0
+    assert {"operators", "notice_copies"} <= set(inspect(open_database(path)).get_table_names())
     assert operators.verify("ada", "correct horse")

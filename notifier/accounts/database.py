@@ -1,5 +1,5 @@
 """
-The back office's database: one SQLite file, for the server and the command line.
+The database: one SQLite file, for the server and the command line.
 
 Nothing here is async; a server calls it through `asyncio.to_thread`.
 """
@@ -16,13 +16,15 @@ from sqlalchemy.pool import NullPool
 
 class Base(DeclarativeBase):
     """
-    The tables of the back office.
+    The tables, each declared by the store that keeps it.
     """
 
 
 def open_database(path: Path) -> Engine:
     """
     Open the file, made when it is not there, with the tables that it lacks.
+
+    These are the tables of the stores that are imported by then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Made by hand because SQLite would leave the hashes readable for everyone.

@@ -34,7 +34,7 @@ _STATUS: Final = """
 _Command = Callable[..., None]
 
 
-class _Failed(click.ClickException):
+class Failed(click.ClickException):
     """
     What click shows as one line: answered with an error, or closed by the server.
     """
@@ -42,7 +42,7 @@ class _Failed(click.ClickException):
     exit_code = 1
 
 
-class _Misused(_Failed):
+class Misused(Failed):
     """
     Wrong usage.
     """
@@ -50,7 +50,7 @@ class _Misused(_Failed):
     exit_code = 2
 
 
-class _Refused(_Failed):
+class Refused(Failed):
     """
     The server said no: to the connect, or to the join.
     """
@@ -58,7 +58,7 @@ class _Refused(_Failed):
     exit_code = 3
 
 
-class _Unreachable(_Failed):
+class Unreachable(Failed):
     """
     No server, or no reply of it in time.
     """
@@ -66,7 +66,7 @@ class _Unreachable(_Failed):
     exit_code = 4
 
 
-def _told(command: _Command) -> _Command:
+def told(command: _Command) -> _Command:
     """
     Add the exit status to the help of a command.
     """
@@ -114,7 +114,7 @@ def _connection_options(command: _Command) -> _Command:
 @click.argument("topics", nargs=-1, required=True, metavar="TOPIC...")
 @click.option("--since", metavar="ID", help="Begin after the message with this id.")
 @_connection_options
-@_told
+@told
 def tail(topics: tuple[str, ...], since: str | None, timeout: float, **options: Any) -> None:
     """
     Print what comes on each TOPIC, one line of JSON a message.
@@ -136,7 +136,7 @@ def tail(topics: tuple[str, ...], since: str | None, timeout: float, **options: 
 @click.argument("payload")
 @click.option("--no-reply", is_flag=True, help="Wait for no reply: the handler gives none.")
 @_connection_options
-@_told
+@told
 def push(
     topic: str, event: str, payload: str, no_reply: bool, timeout: float, **options: Any
 ) -> None:
@@ -151,7 +151,7 @@ def push(
     try:
         value = json.loads(sys.stdin.read() if payload == "-" else payload)
     except ValueError as error:
-        raise _Misused(f"expected JSON as PAYLOAD: {error}") from error
+        raise Misused(f"expected JSON as PAYLOAD: {error}") from error
     _run(_push(_connect(**options), topic, event, value, no_reply=no_reply, timeout_s=timeout))
 
 
@@ -160,11 +160,11 @@ def _connect(url: str, token: str | None, transport: str) -> Socket:
         from notifier_client import connect
     except ImportError as error:
         text = "this needs the package notifier-client: pip install 'notifier[client]'"
-        raise _Misused(text) from error
+        raise Misused(text) from error
     try:
         return connect(url, token=token, transport=transport)
     except ValueError as error:
-        raise _Misused(f"--url: {error}") from error
+        raise Misused(f"--url: {error}") from error
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
@@ -181,18 +181,18 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         # Else the interpreter fails over what is still in the buffer.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except errors.TokenFailed as error:
-        raise _Misused(f"--token: {error.__cause__}") from error
+        raise Misused(f"--token: {error.__cause__}") from error
     except errors.ErrorReply as error:
         click.echo(json.dumps(_readable(error.response)))
-        raise _Failed(str(error)) from error
+        raise Failed(str(error)) from error
     except (errors.ConnectionRefused, errors.JoinRefused) as error:
-        raise _Refused(str(error)) from error
+        raise Refused(str(error)) from error
     except errors.ReplyTimeout as error:
-        raise _Unreachable(f"{error} (--no-reply is for handlers that give none)") from error
+        raise Unreachable(f"{error} (--no-reply is for handlers that give none)") from error
     except (errors.Unreachable, errors.SessionLost) as error:
-        raise _Unreachable(str(error)) from error
+        raise Unreachable(str(error)) from error
     except errors.NotifierClientError as error:
-        raise _Failed(str(error)) from error
+        raise Failed(str(error)) from error
 
 
 async def _tail(

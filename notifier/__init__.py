@@ -16,6 +16,7 @@ from notifier.channels import (
     handle_out,
 )
 from notifier.engine import Receipt, Retention, SqliteEngine
+from notifier.errors import EngineError
 from notifier.notices import UserSocket
 from notifier.session import Claims, JwtRules, Limits, User
 
@@ -24,6 +25,7 @@ __all__ = [
     "Claims",
     "ConnectInfo",
     "Endpoint",
+    "EngineError",
     "Error",
     "JwtRules",
     "Limits",

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -200,22 +201,25 @@ def build(
     operators = backoffice.OperatorStore(database)
     accounts = Accounts(UserStore(database), config.create_users, notifier.load_user)
     accounts.load()
-    engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
-    endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
-    app.cleanup_ctx.append(accounts.keep_up(endpoint))
-    notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
-    app.router.add_get("/health", Health(endpoint).handle)
-    client = ClientScript()
-    app.router.add_get("/client/notifier-client.js", client.handle)
-    app.router.add_get("/client/{version}/notifier-client.js", client.handle)
-    backoffice.setup(
-        app,
-        desk=NoticeDesk(endpoint),
-        operators=operators,
-        sent=backoffice.SentStore(database),
-        signer=tokens.serializer("backoffice"),
-        clock=time.monotonic,
-    )
+    with ExitStack() as undoing:
+        engine = SqliteEngine(config.data_dir.absolute() / HISTORY, time.time)
+        undoing.callback(engine.discard)
+        endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
+        app.cleanup_ctx.append(accounts.keep_up(endpoint))
+        notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
+        app.router.add_get("/health", Health(endpoint).handle)
+        client = ClientScript()
+        app.router.add_get("/client/notifier-client.js", client.handle)
+        app.router.add_get("/client/{version}/notifier-client.js", client.handle)
+        backoffice.setup(
+            app,
+            desk=NoticeDesk(endpoint),
+            operators=operators,
+            sent=backoffice.SentStore(database),
+            signer=tokens.serializer("backoffice"),
+            clock=time.monotonic,
+        )
+        undoing.pop_all()  # nothing went wrong: the engine is the endpoint's to close
     return app
 
 

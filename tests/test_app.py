@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import ModuleType
 
 import pytest
 from aiohttp import ClientSession, web
+from attrs import evolve
 from doors import DOORS, serving
 
 import notifier
@@ -25,7 +27,7 @@ from notifier.backoffice import Online, OnlineUser
 from notifier.channels import ConnectInfo, Endpoint
 from notifier.channels.endpoint import SessionInfo
 from notifier.config import load_config
-from notifier.engine import MemoryEngine
+from notifier.engine import MemoryEngine, SqliteEngine
 from notifier.errors import ConfigError
 from notifier.notices import socket_id
 from notifier.session import Tokens
@@ -311,6 +313,17 @@ async def test_history_outlasts_the_server(http: ClientSession, tmp_path: Path) 
     assert [one.payload["body"] for one in page.publications] == ["hi", "hi again"]
 
 
+def test_history_is_let_go_when_the_server_cannot_be_built(tmp_path: Path) -> None:
+    """
+    Whoever corrects the mistake in the same process finds the file free.
+    """
+    config = load_config({"data_dir": str(tmp_path)}, {}, None)
+    with pytest.raises(ConfigError) as raised:
+        build(None, evolve(config, check_origin=("a.example",)), ["k"])
+    SqliteEngine(tmp_path / "history.db", time.time).discard()
+    assert "check_origin" in str(raised.value)  # and its frames hold all that was made
+
+
 async def test_broadcast_goes_through_the_notifier(http: ClientSession) -> None:
     """
     An application of one's own sends without knowing the endpoint.
@@ -435,6 +448,7 @@ def test_public_names_are_as_listed() -> None:
         "Claims",
         "ConnectInfo",
         "Endpoint",
+        "EngineError",
         "Error",
         "JwtRules",
         "Limits",

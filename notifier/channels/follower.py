@@ -23,7 +23,7 @@ from attrs import define, field
 from notifier.engine import Page, Publication
 
 PAGE_MESSAGES: Final = 128
-"""Messages of one read, and the most that a follower holds: about 40 kB of notices."""
+"""Messages of one read, and the most that a follower keeps of what is live."""
 
 
 class HistoryLost(Exception):
@@ -87,7 +87,7 @@ class Follower:
         heard, self._page = self._page, []
         self.position = self.read = page.head if since is None else min(since, page.head)
         self._add(page)
-        if self.read == page.head:  # what was heard meanwhile follows directly
+        if page.is_last:  # what was heard meanwhile follows directly
             later = [one for one in heard if (one.id or "") > page.head]
             self._page += later
             self.read = later[-1].id or "" if later else self.read
@@ -119,8 +119,8 @@ class Follower:
     def _add(self, page: Page) -> None:
         self._page += [one for one in page.publications if one.sender != self.key]
         self.is_replaying = True
-        ids = [publication.id or "" for publication in page.publications]
-        self.read = max(self.read, ids[-1] if len(ids) >= PAGE_MESSAGES else page.head)
+        last = page.head if page.is_last else page.publications[-1].id or ""
+        self.read = max(self.read, last)
         self.heard = max(self.heard, self.read, page.head)
         self._catch_up()
 

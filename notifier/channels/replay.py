@@ -117,7 +117,7 @@ class Replay:
         engine, topic, since = self._engine, self.server.seat.topic, self._since
         if since is None:
             head = await engine.head(topic)
-            self.follower.start(Page((), recovered=True, head=head))
+            self.follower.start(Page((), recovered=True, head=head, is_last=True))
             return Ok({**response, "head": head})
         page = await engine.read(topic, since, PAGE_MESSAGES)
         if since > page.head:  # of another life of the log: all that is kept is news

@@ -20,6 +20,11 @@ from notifier.protocol import Payload
 _FOREVER: Final = 2**53
 """Counts and milliseconds are stored as 64 bits; beyond this it is all the same."""
 
+MAX_PAGE_BYTES: Final = 262_144
+"""What the messages of a page hold together, as they are stored (JSON, in UTF-8),
+so that no reader takes up much memory and time. What is more is for the next
+page; a message that is larger is a page of its own."""
+
 
 @frozen
 class Retention:
@@ -35,8 +40,12 @@ class Retention:
     max_age_s: float = field(default=86_400.0)
 
     @max_count.validator
+    def _check_count(self, attribute: Attribute[int], value: int) -> None:
+        if not value >= 1:
+            raise ValueError(f"{attribute.name}: expected 1 or more, got {value}")
+
     @max_age_s.validator
-    def _check(self, attribute: Attribute[float], value: float) -> None:
+    def _check_age(self, attribute: Attribute[float], value: float) -> None:
         if not value >= 0:
             raise ValueError(f"{attribute.name}: expected 0 or more, got {value}")
 
@@ -101,16 +110,19 @@ class Page:
 
     `recovered` is False where `since` does not lie within the log, so that
     something may be missing; `head` is the newest id of the log, or where it
-    begins while it is empty.
+    begins while it is empty. `is_last` is True where the log holds nothing
+    between the last publication, or `since` if there is none, and `head`.
     """
 
     publications: Sequence[Publication]
     recovered: bool
     head: str
+    is_last: bool
 
 
 Receiver = Callable[[Publication], int]
-"""Takes a publication, returns how many sessions it was handed to. Never raises."""
+"""Takes a publication, returns how many sessions it was handed to. Never raises,
+and changes nothing of what it takes: others get the same object."""
 
 
 class Engine(ABC):
@@ -132,9 +144,14 @@ class Engine(ABC):
         the log and of delivery is that of the calls; a caller that is cancelled
         may have published all the same.
 
+        What is logged is stored and delivered as it is at the call, in JSON's
+        own values: a copy, which the caller cannot change afterwards. What is
+        not logged is handed on as the very object: leave it as it is.
+
         Each publication trims its topic's log to the count and the age of the
         retention that it brings. Raises EngineError where it could not be
-        stored: then nobody gets it, and its id is never used.
+        stored, TypeError for a payload and ValueError for a topic that no log
+        can hold: then nobody gets it, and its id is never used.
         """
 
     @abstractmethod
@@ -156,9 +173,16 @@ class Engine(ABC):
         """
         Read up to `limit` publications of a log that come after the id `since`.
 
+        A page holds fewer where they are large: MAX_PAGE_BYTES, or one message.
+        While it is not `is_last`, read on from its last publication.
+
         Holds all that was published before the call, with its sender, and
         nothing over the age of the topic's last retention, also where nobody
         has published since. What is over age is freed in time, not at once.
+
+        Readers may share a page and what is in it: change nothing of it. The
+        log would stay as it is. Raises EngineError where the log cannot be
+        read, ValueError for what is no text.
         """
 
     @abstractmethod

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attrs import define, field
 
@@ -28,9 +28,10 @@ class Batches(Generic[Item, Result]):
     Runs `work` in a thread on what was put, in order, at most `max_batch` at once.
 
     `done` is called in the event loop with each batch and what `work` made of
-    it, or raised; it must not raise. `rest` runs in the thread after a batch is
-    answered, and again when nothing has come for the seconds that it returned;
-    it must not raise either. The thread begins with the first `put`.
+    it, or raised; it must not raise. `rest` runs in the thread when it begins,
+    after a batch is answered, and again when nothing has come for the seconds
+    that it returned; it must not raise either. The thread begins with the first
+    `put`, or before it with `begin`.
     """
 
     name: str
@@ -48,12 +49,18 @@ class Batches(Generic[Item, Result]):
         """
         Leave an item for the thread; not after `finish`.
         """
+        self.begin()
+        self._queue.put(item)
+
+    def begin(self) -> None:
+        """
+        Start the thread, in a running event loop. Idempotent.
+        """
         if self._ended is None:
             ended = asyncio.get_running_loop().create_future()
             # A daemon, so that a disk that hangs does not keep the process alive.
             Thread(target=self._run, args=(ended,), name=self.name, daemon=True).start()
             self._ended = ended
-        self._queue.put(item)
 
     async def finish(self) -> None:
         """
@@ -65,8 +72,7 @@ class Batches(Generic[Item, Result]):
 
     def _run(self, ended: asyncio.Future[None]) -> None:
         call = ended.get_loop().call_soon_threadsafe
-        pause: float | None = None
-        goes_on = True
+        pause, goes_on = self.rest(), True
         while goes_on:
             batch, goes_on = self._take(pause)
             if batch:
@@ -99,3 +105,15 @@ class Batches(Generic[Item, Result]):
             return self.work(batch)
         except Exception as error:
             return error
+
+
+def settle(future: asyncio.Future[Any], outcome: Any) -> None:
+    """
+    Tell a future what came of it, unless whoever waited was cancelled.
+    """
+    if future.done():
+        return
+    if isinstance(outcome, Exception):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

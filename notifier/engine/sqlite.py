@@ -6,18 +6,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from attrs import define, field, frozen
 
 from notifier.engine.base import Engine, Page, Publication, Receipt, Receiver, Retention
-from notifier.engine.batches import Batches
+from notifier.engine.batches import Batches, settle
+from notifier.engine.bodies import check_text, decode, encode
 from notifier.engine.ids import IdMaker, milliseconds
 from notifier.engine.receivers import Receivers
 from notifier.engine.sqlite_log import Row, SqliteLog
+from notifier.engine.sqlite_reads import SqliteReads
 from notifier.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -33,14 +35,12 @@ MAX_COMMIT: Final = 1_000
 """Publications in one commit: about 10 ms of SQLite, and well below the 32,766
 parameters that a statement may have. What is more waits for the next."""
 
-MAX_READS: Final = 32
-"""Reads that are answered together; each may be a page of large messages."""
+MAX_ROUND: Final = 64
+"""Publications that are delivered in one round of the event loop, so that others
+have their turn between: a commit may bring MAX_COMMIT, each for thousands."""
 
 SWEEP_S: Final = 60.0
 """Seconds between two sweeps of what is over age. It is out of sight before."""
-
-_BEYOND: Final = "g"
-"""Sorts above every id: a read from there finds nothing, and tells the head."""
 
 
 @frozen
@@ -52,22 +52,6 @@ class _Entry:
     row: Row
     publication: Publication
     receipt: asyncio.Future[Receipt]
-
-
-@frozen
-class _Question:
-    """
-    A read that waits for its turn.
-    """
-
-    topic: str
-    since: str
-    limit: int
-    page: asyncio.Future[Page]
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        return self.topic, self.since, self.limit
 
 
 @define(eq=False, repr=False)
@@ -87,7 +71,9 @@ class SqliteEngine(Engine):
     _ids: IdMaker = field(init=False)
     _receivers: Receivers = field(init=False, factory=Receivers)
     _commits: Batches[_Entry, None] = field(init=False)
-    _reads: Batches[_Question, Mapping[tuple[str, str, int], Page]] = field(init=False)
+    _reads: SqliteReads = field(init=False)
+    _outcomes: deque[tuple[_Entry, Exception | None]] = field(init=False, factory=deque)
+    _refused: int = field(init=False, default=0)
     _waiting: int = field(init=False, default=0)
     _waiting_characters: int = field(init=False, default=0)
     _swept_at: float = field(init=False)
@@ -100,7 +86,7 @@ class SqliteEngine(Engine):
         self._commits = Batches(
             "notifier-commits", self._commit, self._committed, MAX_COMMIT, self._sweep
         )
-        self._reads = Batches("notifier-reads", self._read, self._answer, MAX_READS)
+        self._reads = SqliteReads(self._log, self.clock)
 
     def __repr__(self) -> str:
         return f"<SqliteEngine {len(self._receivers)} topics, {self._waiting} waiting>"
@@ -110,8 +96,6 @@ class SqliteEngine(Engine):
     ) -> Receipt:
         """
         Hand the publication out, after the commit that stores it if its topic is logged.
-
-        Raises TypeError for what JSON cannot hold.
         """
         self._check_open()
         if retention is None or not isinstance(publication.payload, Mapping):
@@ -145,17 +129,17 @@ class SqliteEngine(Engine):
         Read up to `limit` publications that come after the id `since`; waits for no commit.
         """
         self._check_open()
-        _check_text(topic, since)
-        page = asyncio.get_running_loop().create_future()
-        self._reads.put(_Question(topic, since, limit, page))
-        found: Page = await page
-        return found
+        check_text(topic=topic, since=since)
+        self._commits.begin()  # which sweeps, also where nobody publishes
+        return await self._reads.page(topic, since, limit)
 
     async def head(self, topic: str) -> str:
         """
         Tell the newest id of a log, or where it begins while it is empty.
         """
-        return (await self.read(topic, _BEYOND, 0)).head
+        self._check_open()
+        check_text(topic=topic)
+        return await self._reads.head(topic)
 
     async def close(self) -> None:
         """
@@ -165,8 +149,16 @@ class SqliteEngine(Engine):
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.shield(self._closing)
 
+    def discard(self) -> None:
+        """
+        Close the file of an engine that was never used, as `close` does, outside an event loop.
+        """
+        self._log.close()
+
     async def _close(self) -> None:
         await self._commits.finish()
+        while self._outcomes:
+            self._deliver()
         await self._reads.finish()
         await asyncio.to_thread(self._log.close)
 
@@ -176,12 +168,11 @@ class SqliteEngine(Engine):
 
     def _entry(self, publication: Publication, retention: Retention) -> _Entry:
         # What cannot be stored is found here, where it fails nobody else's.
-        _check_text(publication.topic)
+        check_text(topic=publication.topic)
         now, id = self.clock(), self._ids.make()
-        stored = publication.with_id(id)
-        body = orjson.dumps([id, stored.event, stored.payload, stored.sender]).decode()
+        body = encode(publication.with_id(id)).decode()
         row = Row(
-            topic=stored.topic,
+            topic=publication.topic,
             id=id,
             expires_ms=milliseconds(id) + retention.age_ms,
             body=body,
@@ -189,7 +180,7 @@ class SqliteEngine(Engine):
             max_age_ms=retention.age_ms,
             oldest=retention.oldest(now),
         )
-        return _Entry(row, stored, asyncio.get_running_loop().create_future())
+        return _Entry(row, decode(row.topic, body), asyncio.get_running_loop().create_future())
 
     # --- the thread that writes
 
@@ -197,14 +188,37 @@ class SqliteEngine(Engine):
         self._log.append([entry.row for entry in batch])
 
     def _committed(self, batch: Sequence[_Entry], result: Exception | None) -> None:
-        if result is not None:
-            is_known = isinstance(result, EngineError)
-            why = None if is_known else result
-            logger.error("%d publications refused: %s", len(batch), result, exc_info=why)
-        for entry in batch:
+        self._tell_changes(len(batch), result)
+        is_idle = not self._outcomes  # else a round is to come, and these are behind
+        self._outcomes.extend((entry, result) for entry in batch)
+        if is_idle:
+            self._deliver()
+
+    def _tell_changes(self, count: int, result: Exception | None) -> None:
+        """
+        Log the first batch that is refused and the first that is stored again, none between.
+        """
+        if result is None:
+            if self._refused:
+                logger.warning("publications are stored again, %d were refused", self._refused)
+            self._refused = 0
+            return
+        if not self._refused:
+            why = None if isinstance(result, EngineError) else result
+            logger.error("publications are refused: %s", result, exc_info=why)
+        self._refused += count
+
+    def _deliver(self) -> None:
+        """
+        Tell what came of the next few, and leave the others to the next round of the loop.
+        """
+        for _ in range(min(MAX_ROUND, len(self._outcomes))):
+            entry, error = self._outcomes.popleft()
             self._waiting -= 1
             self._waiting_characters -= len(entry.row.body)
-            _settle(entry.receipt, result or self._hand_out(entry.publication))
+            settle(entry.receipt, error or self._hand_out(entry.publication))
+        if self._outcomes:
+            asyncio.get_running_loop().call_soon(self._deliver)
 
     def _hand_out(self, publication: Publication) -> Receipt | Exception:
         try:
@@ -226,52 +240,3 @@ class SqliteEngine(Engine):
             logger.warning("what is over age stays for now: %s", error)
         self._swept_at = now
         return SWEEP_S
-
-    # --- the thread that reads
-
-    def _read(self, batch: Sequence[_Question]) -> dict[tuple[str, str, int], Page]:
-        """
-        Answer each question once: those who come back after a restart all ask the same.
-        """
-        by_limit = dict[int, dict[tuple[str, str], None]]()
-        for question in batch:
-            by_limit.setdefault(question.limit, {})[question.topic, question.since] = None
-        pages, now = dict[tuple[str, str, int], Page](), self.clock()
-        for limit, asked in by_limit.items():
-            stretches = self._log.read(list(asked), limit, now)
-            for (topic, since), (floor, head, messages) in zip(asked, stretches, strict=True):
-                publications = [
-                    Publication(topic, event, payload, id, sender)
-                    for id, event, payload, sender in messages
-                ]
-                pages[topic, since, limit] = Page(publications, floor <= since <= head, head)
-        return pages
-
-    def _answer(
-        self,
-        batch: Sequence[_Question],
-        result: Mapping[tuple[str, str, int], Page] | Exception,
-    ) -> None:
-        for question in batch:
-            answer = result if isinstance(result, Exception) else result[question.key]
-            _settle(question.page, answer)
-
-
-def _settle(future: asyncio.Future[Any], outcome: Any) -> None:
-    """
-    Tell a future what came of it, unless whoever waited was cancelled.
-    """
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
-
-
-def _check_text(*texts: str) -> None:
-    """
-    Raise UnicodeEncodeError for what is no text: half of a surrogate pair.
-    """
-    for text in texts:
-        text.encode()

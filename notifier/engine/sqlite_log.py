@@ -26,7 +26,7 @@ from attrs import define, field
 from notifier.engine.ids import IdMaker
 from notifier.errors import EngineError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x4E746672  # "Ntfr", says what the file is to `file` and to us
 
 OLDEST_SQLITE: Final = (3, 37, 0)
@@ -50,13 +50,15 @@ CREATE TABLE topics (
     head TEXT NOT NULL,           -- the newest id
     floor TEXT NOT NULL,          -- the last id that was trimmed, or meta.created
     kept INTEGER NOT NULL,        -- how many messages there are
-    max_age_ms INTEGER NOT NULL   -- of the last retention
+    max_age_ms INTEGER NOT NULL,  -- of the last retention
+    largest INTEGER NOT NULL      -- the size of its largest message ever
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE messages (
     topic TEXT NOT NULL,
     id TEXT NOT NULL,
     expires_ms INTEGER NOT NULL,
+    size INTEGER NOT NULL,        -- bytes of body; before it, since what is behind is slow to get
     body TEXT NOT NULL            -- JSON: [id, event, payload, sender]
 ) STRICT;
 CREATE UNIQUE INDEX messages_by_topic ON messages (topic, id);
@@ -70,11 +72,14 @@ CREATE VIEW incoming (topic, id, expires_ms, body, max_count, max_age_ms, oldest
     SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 
 CREATE TRIGGER message_comes INSTEAD OF INSERT ON incoming BEGIN
-    INSERT INTO messages VALUES (NEW.topic, NEW.id, NEW.expires_ms, NEW.body);
+    INSERT INTO messages
+        VALUES (NEW.topic, NEW.id, NEW.expires_ms, length(CAST(NEW.body AS BLOB)), NEW.body);
     INSERT INTO topics
-        VALUES (NEW.topic, NEW.id, (SELECT created FROM meta), 1, NEW.max_age_ms)
+        SELECT topic, id, created, 1, NEW.max_age_ms, size FROM messages JOIN meta
+        WHERE messages.rowid = last_insert_rowid()
         ON CONFLICT (topic) DO UPDATE
-        SET head = excluded.head, kept = kept + 1, max_age_ms = excluded.max_age_ms;
+        SET head = excluded.head, kept = kept + 1, max_age_ms = excluded.max_age_ms,
+            largest = max(largest, excluded.largest);
     DELETE FROM messages WHERE topic = NEW.topic AND id < NEW.oldest;
     DELETE FROM messages WHERE rowid IN (
         SELECT rowid FROM messages WHERE topic = NEW.topic ORDER BY id
@@ -91,28 +96,43 @@ DELETE FROM messages WHERE rowid IN (
 )
 """
 
-# Two parts, with a row of VALUES for each stretch between them. What is over age is
-# below the floor here already, whether a sweep has come by or not.
+# Two parts, with a row of VALUES for each stretch between them; ?1 is the time, ?2 how
+# many messages of each, ?3 how many bytes. What is over age is below the floor here
+# already, whether a sweep has come by or not. The sizes are added up only where the
+# bytes could be too many: that costs four times as much as reading.
 _READ: Final = (
     "WITH asked (place, topic, since) AS (VALUES ",
     """),
     logs AS (
-        SELECT asked.*, coalesce(head, created) AS head, max(
+        SELECT asked.*, largest, coalesce(head, created) AS head, max(
             coalesce(floor, created),
             coalesce((
                 SELECT max(id) FROM messages WHERE messages.topic = asked.topic
-                AND id < printf('%012x', max(0, ? - max_age_ms))
+                AND id < printf('%012x', max(0, ?1 - max_age_ms))
             ), '')
         ) AS floor
         FROM asked JOIN meta LEFT JOIN topics ON topics.topic = asked.topic
     )
     SELECT '[' || group_concat(
-        '[' || place || ',"' || floor || '","' || head || '",[' || coalesce((
-            SELECT group_concat(body) FROM (
-                SELECT body FROM messages
-                WHERE topic = logs.topic AND id > max(since, floor) ORDER BY id LIMIT ?
-            )
-        ), '') || ']]'
+        '[' || place || ',"' || floor || '","' || head || '",[' || coalesce(
+            CASE WHEN largest * ?2 <= ?3 THEN (
+                SELECT group_concat(body) FROM (
+                    SELECT body FROM messages
+                    WHERE topic = logs.topic AND id > max(since, floor) ORDER BY id LIMIT ?2
+                )
+            ) ELSE (
+                SELECT group_concat(body) FROM messages WHERE rowid IN (
+                    SELECT row FROM (
+                        SELECT row, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) AS upto
+                        FROM (
+                            SELECT rowid AS row, id, size FROM messages
+                            WHERE topic = logs.topic AND id > max(since, floor)
+                            ORDER BY id LIMIT ?2
+                        )
+                    ) WHERE upto <= ?3
+                )
+            ) END, ''
+        ) || ']]'
     ) || ']' FROM logs""",
 )
 
@@ -140,6 +160,13 @@ class Stretch(NamedTuple):
     head: str
     messages: list[list[Any]]
 
+    def reached(self, since: str, limit: int | None = None) -> str:
+        """
+        Tell how far the log is known to who reads `limit` messages after `since`.
+        """
+        last: list[str] = [id for id, *_ in self.messages[:limit][-1:]]
+        return max([since, self.floor, *last])
+
 
 @define(eq=False, repr=False)
 class SqliteLog:
@@ -147,7 +174,8 @@ class SqliteLog:
     The logs of one file, which is made where there is none; one owner at a time.
 
     `clock` dates a file that is new. Raises EngineError for a file that another
-    process owns, that is no log of ours, or that a newer Notifier has made.
+    process owns, that may not be written, that is no log of ours, or that another
+    release of Notifier has made.
     """
 
     path: Path
@@ -192,16 +220,18 @@ class SqliteLog:
             swept = self._writer.execute(_SWEEP, (int(now * 1000), SWEEP_ROWS))
             return swept.rowcount >= SWEEP_ROWS
 
-    def read(self, asked: Sequence[tuple[str, str]], limit: int, now: float) -> list[Stretch]:
+    def read(
+        self, asked: Sequence[tuple[str, str]], limit: int, max_bytes: int, now: float
+    ) -> list[Stretch]:
         """
-        Read up to `limit` messages for each topic and the id after which to begin.
+        Read for each topic what comes after an id: `limit` messages and `max_bytes` at most.
+
+        That may be nothing, where the first is larger.
         """
-        values = tuple(chain.from_iterable((n, *one) for n, one in enumerate(asked)))
-        statement = ",".join(["(?,?,?)"] * len(asked)).join(_READ)
+        rows = (f"({n},?{2 * n + 4},?{2 * n + 5})" for n in range(len(asked)))
+        values = (int(now * 1000), limit, max_bytes, *chain.from_iterable(asked))
         with self._telling("read"):
-            [(text,)] = self._reader.execute(
-                statement, (*values, int(now * 1000), limit)
-            ).fetchall()
+            [(text,)] = self._reader.execute(",".join(rows).join(_READ), values).fetchall()
             found = sorted(orjson.loads(text), key=lambda one: one[0])
         return [
             Stretch(floor, head, sorted(messages, key=lambda message: message[0]))
@@ -257,6 +287,8 @@ class SqliteLog:
                 f"expected a history of version {SCHEMA_VERSION}, got version {version}: "
                 "it was made by another release of Notifier",
             )
+        # A file that may only be read would say so at the first publication and no sooner.
+        self._writer.executescript("BEGIN IMMEDIATE; UPDATE meta SET created = created; ROLLBACK")
         question = "SELECT max(created, coalesce((SELECT max(head) FROM topics), '')) FROM meta"
         self.last = self._writer.execute(question).fetchone()[0]
 

@@ -25,7 +25,8 @@ def id_of(number: int) -> str:
 
 def page(*numbers: int, head: int | None = None, recovered: bool = True) -> Page:
     last = numbers[-1] if numbers else 0
-    return Page([message(n) for n in numbers], recovered, id_of(last if head is None else head))
+    head = last if head is None else head
+    return Page([message(n) for n in numbers], recovered, id_of(head), len(numbers) < PAGE_MESSAGES)
 
 
 def started(head: int = 0) -> Follower:
@@ -137,10 +138,10 @@ def test_own_broadcast_is_stepped_over() -> None:
     follower.hear(message(3), hold=False)
     follower.advance(2)
     follower.heard = id_of(5)
-    follower.receive(Page([message(4, "me"), message(5, "other")], True, id_of(5)))
+    follower.receive(Page([message(4, "me"), message(5, "other")], True, id_of(5), True))
     assert hand_on_all(follower) == [5]
     follower.heard = id_of(6)
-    follower.receive(Page([message(6, "me")], True, id_of(6)))
+    follower.receive(Page([message(6, "me")], True, id_of(6), True))
     assert not follower.is_behind
 
 

@@ -1,3 +1,4 @@
 import pytest
 
-pytest.register_assert_rewrite("engine.contract")
+for name in ("actors", "log_contract", "publish_contract"):
+    pytest.register_assert_rewrite(f"engine.{name}")

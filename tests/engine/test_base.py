@@ -29,7 +29,7 @@ class Silent(Engine):
         return
 
     async def read(self, topic: str, since: str, limit: int) -> Page:
-        return Page([], True, since)
+        return Page([], True, since, True)
 
     async def head(self, topic: str) -> str:
         return ""
@@ -85,13 +85,19 @@ def test_retention_keeps_a_thousand_messages_of_a_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("max_count", -1), ("max_age_s", -0.5), ("max_age_s", math.nan)]
+    ("name", "least", "value"),
+    [
+        ("max_count", 1, 0),
+        ("max_count", 1, -1),
+        ("max_age_s", 0, -0.5),
+        ("max_age_s", 0, math.nan),
+    ],
 )
-def test_retention_is_refused_when_it_keeps_less_than_nothing(name: str, value: float) -> None:
+def test_retention_is_refused_when_it_keeps_nothing(name: str, least: int, value: float) -> None:
     """
     The author is told which of the two, what is allowed and what came.
     """
-    with pytest.raises(ValueError, match=f"{name}: expected 0 or more, got {value}"):
+    with pytest.raises(ValueError, match=f"^{name}: expected {least} or more, got {value}$"):
         Retention(**{name: value})
 
 

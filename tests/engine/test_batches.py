@@ -117,6 +117,20 @@ async def test_rest_is_called_again_when_nothing_has_come_for_as_long_as_it_said
     assert bench.answers == [([1], 1)]
 
 
+async def test_rest_is_called_when_the_thread_begins_and_nothing_was_put() -> None:
+    """
+    Things are looked after from the first use on; to begin twice is to begin once.
+    """
+    rested = list[int]()
+    batches = Bench(rest=lambda: rested.append(1)).batches
+    batches.begin()
+    batches.begin()
+    while not rested:
+        await asyncio.sleep(0)
+    await batches.finish()
+    assert rested == [1, 1]  # and at the end
+
+
 async def test_finish_does_nothing_when_nothing_was_put() -> None:
     """
     No thread begins before there is something to do.

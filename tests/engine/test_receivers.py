@@ -4,7 +4,7 @@ The receivers of each topic.
 
 from __future__ import annotations
 
-from engine.contract import TOPIC, Ear
+from engine.actors import TOPIC, Ear
 from notifier.engine import Publication
 from notifier.engine.receivers import Receivers
 

@@ -9,15 +9,17 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from engine.contract import NOW, TOPIC, Clock
+from engine.actors import NOW, TOPIC, Clock
 from notifier.engine.sqlite_log import SWEEP_ROWS, Row, SqliteLog
 from notifier.errors import EngineError
 
 START_MS = int(NOW * 1000)
+MANY = 1_000_000
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def row(number: int, topic: str = TOPIC, *, count: int = 100, age_ms: int = 1_00
 
 
 def numbers(log: SqliteLog, topic: str = TOPIC, now: float = NOW) -> list[int]:
-    (stretch,) = log.read([(topic, "")], 1_000, now)
+    (stretch,) = log.read([(topic, "")], 1_000, MANY, now)
     return [payload["body"] for _, _, payload, _ in stretch.messages]
 
 
@@ -88,7 +90,7 @@ def test_sweep_deletes_what_is_over_age(log: SqliteLog, path: Path) -> None:
     assert rows_in(path) == 4
     assert not log.sweep(NOW + 1.4)
     assert rows_in(path) == 2
-    stretches = log.read([(TOPIC, ""), ("room:b", "")], 10, NOW)
+    stretches = log.read([(TOPIC, ""), ("room:b", "")], 10, MANY, NOW)
     assert [one.floor for one in stretches] == [row(1).id, row(1).id]
 
 
@@ -113,7 +115,7 @@ def test_floor_never_falls_when_an_age_was_shortened(log: SqliteLog) -> None:
     log.sweep(NOW + 1.0)
     log.append([row(60_000, age_ms=90_000)])
     assert numbers(log) == [60_000]
-    assert log.read([(TOPIC, "")], 10, NOW)[0].floor == row(2).id
+    assert log.read([(TOPIC, "")], 10, MANY, NOW)[0].floor == row(2).id
 
 
 def test_read_says_so_when_the_file_is_damaged(log: SqliteLog, path: Path) -> None:
@@ -166,7 +168,7 @@ def test_file_has_one_owner(log: SqliteLog, path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        ("PRAGMA user_version = 2", "expected a history of version 1, got version 2"),
+        ("PRAGMA user_version = 1", "expected a history of version 2, got version 1"),
         ("PRAGMA application_id = 7", "it is the database of another program"),
     ],
 )
@@ -209,6 +211,25 @@ def test_file_is_refused_when_its_directory_is_missing(tmp_path: Path) -> None:
     """
     with pytest.raises(EngineError, match="No such file or directory"):
         SqliteLog(tmp_path / "missing" / "history.db", Clock())
+
+
+def test_file_is_refused_when_it_may_only_be_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    At once, not at the first publication; SQLite itself opens such a file in silence.
+    """
+    SqliteLog(path, Clock()).close()
+    connect = sqlite3.connect
+
+    def connect_to_read(place: Path, **options: Any) -> sqlite3.Connection:
+        mode = "ro" if place == path else "rw"
+        return connect(f"file:{place}?mode={mode}", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_to_read)
+    with pytest.raises(EngineError) as raised:
+        SqliteLog(path, Clock())
+    assert str(raised.value) == f"cannot open {path}: attempt to write a readonly database"
 
 
 def test_file_is_made_anew_when_the_first_start_was_cut_off(path: Path) -> None:

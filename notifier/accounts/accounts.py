@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -63,6 +63,7 @@ class Accounts:
     _change: int = field(init=False, default=0)
     _endpoint: Endpoint | None = field(init=False, default=None)
     _lock: asyncio.Lock = field(init=False, factory=asyncio.Lock)
+    _ending: dict[str, None] = field(init=False, factory=dict)
     _waiting: dict[str, User] = field(init=False, factory=dict)
     _written: OrderedDict[str, None] = field(init=False, factory=OrderedDict)
     _is_failing: bool = field(init=False, default=False)
@@ -155,7 +156,8 @@ class Accounts:
             ended = self.access.replace(changed) if is_other else self.access.apply(changed)
             if is_other:
                 self._written.clear()
-        await self._end(ended)
+        self._ending.update(dict.fromkeys(ended))
+        await self._end()
 
     async def write(self) -> None:
         """
@@ -227,10 +229,14 @@ class Accounts:
         elif len(self._waiting) < MAX_WAITING:
             self._waiting[user.id] = user
 
-    async def _end(self, ids: Iterable[str]) -> None:
+    async def _end(self) -> None:
+        """
+        End whose sessions must end; who could not be told stays for the next time.
+        """
         if self._endpoint is not None:
-            for id in ids:
+            for id in tuple(self._ending):
                 await self._endpoint.disconnect(socket_id(id))
+                self._ending.pop(id, None)
 
 
 def _why(error: Exception) -> str:

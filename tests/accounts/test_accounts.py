@@ -18,7 +18,7 @@ from notifier.accounts import Accounts, UserStore, UserUnknown
 from notifier.accounts import accounts as module
 from notifier.channels import ConnectInfo, Endpoint, Error
 from notifier.engine import MemoryEngine
-from notifier.errors import ConnectionRefused
+from notifier.errors import ConnectionRefused, EngineError
 from notifier.notices import UserSocket, socket_id
 from notifier.session import Claims, Tokens, User
 
@@ -275,6 +275,27 @@ async def test_door_stays_as_it_is_when_the_database_fails(
     assert "SECRET" not in caplog.text
     await house.accounts._try()
     assert house.store.count() == 3
+
+
+async def test_sessions_end_later_when_they_could_not_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An engine that fails keeps nobody's session alive for good.
+    """
+
+    async def fail(*_: object) -> None:
+        raise EngineError("publish", "it is not there")
+
+    await house.connect("ann")
+    await house.accounts.write()
+    house.other.disable("ann")
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryEngine, "publish", fail)
+        await house.accounts._try()
+        assert house.endpoint.count() == 1
+    await house.accounts._try()
+    assert house.endpoint.count() == 0
 
 
 async def test_nobody_is_changed_when_there_is_no_such_user(house: House) -> None:

@@ -183,8 +183,11 @@ class UserStore:
     def _change(self, id: str, **values: Any) -> Account:
         query = update(Account).where(Account.id == id).values(**values, change=_next_change())
         with self._session() as session:
-            session.execute(query.execution_options(synchronize_session=False))
+            query = query.returning(Account.id).execution_options(synchronize_session=False)
+            changed = session.scalar(query)
             session.commit()
+        if changed is None:  # also where the server adds the user a moment later
+            raise UserUnknown(id)
         return self.get_or_raise(id)
 
     def _row(self, user: User, name: str | None) -> dict[str, Any]:

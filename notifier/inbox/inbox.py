@@ -297,7 +297,7 @@ class Inbox:
             known = await self._ask(self.store.known, same)
             if left := [id for id in same if id not in known]:
                 return left[0]
-            if len(page.publications) < PAGE_MESSAGES:
+            if page.is_last:
                 return None
             since = page.publications[-1].id or page.head
 

@@ -124,6 +124,23 @@ def test_id_is_only_ever_compared(store: UserStore, id: str) -> None:
     assert store.count() == 2
 
 
+def test_user_who_is_added_a_moment_later_was_not_disabled(
+    store: UserStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A server adds the user between the update that found nobody and the look at the outcome.
+    """
+    look = UserStore.get_or_raise
+
+    def add_and_look(self: UserStore, id: str) -> object:
+        self.create(id)
+        return look(self, id)
+
+    monkeypatch.setattr(UserStore, "get_or_raise", add_and_look)
+    with pytest.raises(UserUnknown):
+        store.disable("42")
+
+
 def test_user_is_kept_out_until_enabled(store: UserStore) -> None:
     """
     Doing either twice is doing it once.

@@ -305,7 +305,7 @@ def test_server_notices_what_the_command_line_changes(tmp_path: Path) -> None:
 
     def until_told(query: str, key: str, *expected: object) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while (got := answer(query).get(key)) not in expected:
+        while (got := answer(query)).get(key) not in expected:
             assert time.monotonic() < deadline, (got, server.log())
             time.sleep(0.05)
 

@@ -50,7 +50,10 @@ class Limits:
         100_000, "sessions on this server; a further connect is refused with 403"
     )
     max_sessions_per_user: int = _limit(
-        0, "sessions with one socket id, 0 for no limit; a further connect is refused", least=0
+        0,
+        "sessions with one socket id, 0 for no limit; a further connect is refused, "
+        "unless one that survives is detached: that is closed for it",
+        least=0,
     )
     window_ms: int = _limit(
         10_000, "milliseconds a poll waits for a message before it is answered 204"

@@ -36,6 +36,9 @@ from notifier.session.poll import Poll
 ACK_EVERY: Final = 32
 """Frames of the client after which it is told at once that they were received."""
 
+ACK_BYTES: Final = 262_144
+"""Bytes after which it is: its buffer is bounded by its bytes, too."""
+
 ACK_WITHIN_S: Final = 5.0
 """How long it waits to be told, if they are fewer."""
 
@@ -77,6 +80,7 @@ class Attachment:
     position: int = field(init=False, default=0)
     count: int = field(init=False, default=0)
     told: int = field(init=False, default=0)
+    untold_bytes: int = field(init=False, default=0)
     deadline: float = field(init=False, default=_NEVER)
 
 
@@ -117,12 +121,13 @@ class Resume:
         self.received = max(self.received, first + count - 1)
         return known
 
-    def accept(self, attachment: Attachment) -> bool:
+    def accept(self, attachment: Attachment, size: int = 0) -> bool:
         """
-        Count one frame of an attachment; whether it is to be handled.
+        Count one frame of an attachment, of so many bytes; whether it is to be handled.
         """
         if attachment is not self.live:
             return False
+        attachment.untold_bytes += size
         attachment.count += 1
         if attachment.count <= self.received:
             return False
@@ -139,10 +144,12 @@ class Resume:
         behind = self.received - attachment.told
         if attachment is not self.live or not behind:
             return False
-        if behind < ACK_EVERY and now < attachment.deadline:
+        is_much = behind >= ACK_EVERY or attachment.untold_bytes >= ACK_BYTES
+        if not is_much and now < attachment.deadline:
             attachment.deadline = min(attachment.deadline, now + ACK_WITHIN_S)
             return False
-        attachment.told, attachment.deadline = self.received, _NEVER
+        attachment.told, attachment.untold_bytes = self.received, 0
+        attachment.deadline = _NEVER
         return True
 
     def acknowledge(self, number: int) -> None:

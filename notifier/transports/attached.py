@@ -160,7 +160,7 @@ class AttachedConnection(Connection):
             return
         if self._attachment.state is _CANDIDATE:
             self._fail(ProtocolError("ack before any other frame", "a message"))
-        elif self.resume.accept(self._attachment):
+        elif self.resume.accept(self._attachment, len(data)):
             self.server.receive(message)
         self._say_received(now)
 

@@ -4,8 +4,10 @@ A session's WebSockets: probes, turns, counts, and what is given up.
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from notifier_client.attachment import State
+from notifier_client.attachment import ACK_BYTES, State
 from notifier_client.reasons import GIVEN_UP, GONE, GOODBYE, HOLE, Reason
 from notifier_client.requests import Poll
 
@@ -119,6 +121,18 @@ def test_messages_are_acknowledged_in_number_and_in_time() -> None:
     assert drive.session.deadline() == drive.now + 5
     drive.pass_time(5)
     assert drive.frames(ws) == [("ack", {"seq": 33})]
+
+
+def test_large_messages_are_acknowledged_sooner() -> None:
+    """
+    The server keeps 8 MB at most of what is not.
+    """
+    drive = Drive().opened()
+    ws = drive.live()
+    large = json.dumps([None, None, "t", "e", {"x": "x" * (ACK_BYTES // 2)}])
+    for number in (1, 2, 3):
+        drive.frame(ws, large)
+        assert drive.frames(ws) == ([("ack", {"seq": 2})] if number == 2 else [])
 
 
 def test_silent_websocket_is_asked_and_then_given_up() -> None:

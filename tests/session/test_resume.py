@@ -17,6 +17,7 @@ from notifier.protocol.reasons import (
 )
 from notifier.session import Attachment, AttachmentState, Limits, Mailbox, Resume
 from notifier.session.resume import (
+    ACK_BYTES,
     ACK_EVERY,
     ACK_WITHIN_S,
     MAX_CANDIDATES,
@@ -127,6 +128,19 @@ def test_client_is_told_what_was_received_after_so_many_frames() -> None:
         if side.resume.take_ack(live, 0.0):
             told.append(number)
     assert told == [ACK_EVERY, 2 * ACK_EVERY]
+
+
+def test_client_is_told_what_was_received_after_so_many_bytes() -> None:
+    """
+    Its buffer is bounded by its bytes, too: a few large messages are told of at once.
+    """
+    side = Side()
+    live = side.live()
+    told = []
+    for size in (ACK_BYTES - 1, 1, 1, ACK_BYTES):
+        side.resume.accept(live, size)
+        told.append(side.resume.take_ack(live, 0.0))
+    assert told == [False, True, False, True]
 
 
 def test_client_is_told_what_was_received_after_a_while() -> None:

@@ -15,6 +15,8 @@ export class Attachment {
   /** What was last acknowledged on it, and when the next is due. */
   acked = 0
   ackAt = NEVER
+  /** Bytes, or characters of text, that came since. */
+  private _unacked = 0
   private _heardAt: number
   /** When a heartbeat was sent that nothing has followed yet. */
   private _beatAt: number | null = null
@@ -24,8 +26,9 @@ export class Attachment {
     this._heardAt = since
   }
 
-  /** Note that something came. */
-  hear(now: number): void {
+  /** Note that so many bytes came. */
+  hear(now: number, size: number): void {
+    this._unacked += size
     this._heardAt = now
     this._beatAt = null
   }
@@ -34,8 +37,10 @@ export class Attachment {
   owesAck(got: number, now: number): boolean {
     if (got <= this.acked) return false
     if (this.ackAt === NEVER) this.ackAt = now + this._limits.ackMs
-    if (now < this.ackAt && got < this.acked + this._limits.ackFrames) return false
+    const isMuch = got >= this.acked + this._limits.ackFrames || this._unacked >= this._limits.ackBytes
+    if (now < this.ackAt && !isMuch) return false
     this.acked = got
+    this._unacked = 0
     this.ackAt = NEVER
     return true
   }

@@ -37,6 +37,8 @@ export interface Limits {
   ackMs: number
   /** Frames after which it is acknowledged at once. */
   ackFrames: number
+  /** Bytes after which it is, too: the server keeps what is not acknowledged, 8 MB at most. */
+  ackBytes: number
 }
 
 export const LIMITS: Limits = {
@@ -58,6 +60,7 @@ export const LIMITS: Limits = {
   heartbeatTimeoutMs: 5_000,
   ackMs: 5_000,
   ackFrames: 32,
+  ackBytes: 262_144,
 }
 
 /** The pause after so many failures in a row (one or more): it doubles, and is half chance, so that a crowd spreads. */

@@ -235,7 +235,7 @@ export class Session {
     const one = this._attachment
     if (this.isEnded || one?.id !== id) return
     this._contactAt = now
-    one.hear(now)
+    one.hear(now, typeof frame === "string" ? frame.length : frame.byteLength)
     const control = readControl(frame)
     if (control) this._control(one, control, now)
     else if (one.state !== "live") this._giveUp(one, now) // nothing counts before `resumed`

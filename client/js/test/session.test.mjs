@@ -288,6 +288,15 @@ test("it drops the session when resumed is beyond what it has, or below what it 
   }
 })
 
+test("a WebSocket is acknowledged after 256 kB at once: the server keeps 8 MB at most", () => {
+  const { session, did, dial } = live()
+  const large = JSON.stringify(["1", null, "t", "e", { x: "x".repeat(LIMITS.ackBytes / 2) }])
+  for (const acks of [0, 1, 0]) {
+    session.heard(dial, large, 30)
+    assert.equal(did("write").length, acks)
+  }
+})
+
 test("a WebSocket is acknowledged after 32 frames at once, else within 5 s", () => {
   const { session, did, dial } = live()
   for (let n = 1; n <= 33; n++) session.heard(dial, frame(n), 100)

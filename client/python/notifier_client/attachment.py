@@ -28,6 +28,9 @@ HEARTBEAT_TIMEOUT_S: Final = 10.0
 ACK_FRAMES: Final = 32
 """Messages on a WebSocket after which they are acknowledged."""
 
+ACK_BYTES: Final = 262_144
+"""Bytes after which they are: the server keeps what is not acknowledged, 8 MB at most."""
+
 ACK_S: Final = 5.0
 """How long a message on a WebSocket may wait for that."""
 
@@ -62,6 +65,7 @@ class Attachment:
     count: int = 0
     position: int = 0
     acked: int = 0
+    unacked_bytes: int = 0
     ack_at: float = NEVER
     plain_at: float = NEVER
     heard_at: float = NEVER
@@ -88,16 +92,17 @@ class Attachment:
         """
         Say what has come: with the turn it is the answer to a probe.
         """
-        self.acked, self.ack_at = got, NEVER
+        self.acked, self.unacked_bytes, self.ack_at = got, 0, NEVER
         payload = {"seq": got} if turn is None else {"seq": got, "turn": turn}
         self.control.append(encode(Message(None, None, PHOENIX_TOPIC, ACK, payload)))
 
-    def received(self, got: int, now: float) -> None:
+    def received(self, got: int, size: int, now: float) -> None:
         """
-        Note a message, so that it is acknowledged in time.
+        Note a message of so many bytes, so that it is acknowledged in time.
         """
         self.ack_at = min(self.ack_at, now + ACK_S)
-        if got >= self.acked + ACK_FRAMES:
+        self.unacked_bytes += size
+        if got >= self.acked + ACK_FRAMES or self.unacked_bytes >= ACK_BYTES:
             self.acknowledge(got)
 
     @property

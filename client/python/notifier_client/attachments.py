@@ -102,7 +102,7 @@ class Attachments:
         if is_control and self.ledger.mode is not Mode.PLAIN:
             self._receive_control(attachment, message)
         elif attachment.is_live:
-            self._receive_counted(attachment, message, now)
+            self._receive_counted(attachment, message, len(frame), now)
         elif attachment.asked_as_plain and message.topic == PHOENIX_TOPIC:
             self._live_as_plain(attachment)
         else:
@@ -153,14 +153,16 @@ class Attachments:
         position = float("inf") if self.current is None else self.current.position
         self.ledger.free_up_to(0 if self.is_undecided else position)
 
-    def _receive_counted(self, attachment: Attachment, message: Message, now: float) -> None:
+    def _receive_counted(
+        self, attachment: Attachment, message: Message, size: int, now: float
+    ) -> None:
         if self.ledger.mode is Mode.PLAIN:
             self.ledger.hand_on(self.ledger.got + 1, message)
             return
         attachment.count += 1
         self.ledger.hand_on(attachment.count, message)
         if attachment is self.current:
-            attachment.received(self.ledger.got, now)
+            attachment.received(self.ledger.got, size, now)
 
     def _live_as_plain(self, attachment: Attachment) -> None:
         self.ledger.mode, self.current = Mode.PLAIN, attachment

@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from attrs import evolve
+from doors import DOORS
 from notifier_client import (
     Change,
     Channel,
@@ -26,7 +28,7 @@ from notifier_client import (
     connect,
 )
 from notifier_client.longpoll import LongPoll
-from transports.world import World, until, world_behind
+from transports.world import LIMITS, World, until, world_behind
 
 from client_python.history import HistorySocket, LoggedRoom
 from client_python.relay import Relay, relay_to
@@ -510,3 +512,20 @@ async def test_restart_of_the_server_is_followed(transport: str) -> None:
             assert await next_of(room) == ("news", {"n": 2, "id": "002"})
             assert await room.push("echo", 1) == 1
             await us.close()
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_large_messages_are_no_sign_of_a_slow_consumer(door: str) -> None:
+    """
+    Far more than a mailbox holds goes over one WebSocket, with few messages, both ways.
+    """
+    limits = evolve(LIMITS, max_mailbox_bytes=2_000_000, max_message_bytes=1_000_000)
+    async with (
+        world_behind(door, HistorySocket, limits=limits) as world,
+        joined(world, transport="websocket") as (_, room),
+    ):
+        for number in range(20):
+            payload = {"n": number, "x": "x" * 300_000}
+            await world.server.broadcast("room:a", "news", payload)
+            assert (await next_of(room))[1]["n"] == number
+            assert (await room.push("echo", payload))["n"] == number

@@ -90,15 +90,15 @@ async def recover(port: int, clients: int, messages: int) -> dict[str, Any]:
     """
     Join with `since` on many connections, and read until each has had everything.
     """
-    counts = [0] * clients
+    counts, writers = [0] * clients, list[asyncio.StreamWriter]()
     began = time.perf_counter()
 
     async def one(number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         writer.write(HANDSHAKE)
         await reader.readuntil(b"\r\n\r\n")
-        join = b'["1","1","%b","phx_join",{"since":"0"}]' % LOG.encode()
-        writer.write(bytes([0x81, 0x80 | len(join), 0, 0, 0, 0]) + join)
+        writers.append(writer)
+        writer.write(frame(b'["1","1","%b","phx_join",{"since":"0"}]' % LOG.encode()))
         rest = b""
         while counts[number] < messages:
             data = await reader.read(1 << 18)
@@ -110,7 +110,15 @@ async def recover(port: int, clients: int, messages: int) -> dict[str, Any]:
             rest = data[max(at + len(MARK), len(data) - len(MARK) + 1) :] if at >= 0 else data[-8:]
         writer.close()
 
+    async def beat() -> None:
+        while True:
+            await asyncio.sleep(20)
+            for writer in writers:
+                writer.write(frame(b'[null,"h","phoenix","heartbeat",{}]'))
+
+    beating = asyncio.ensure_future(beat())
     await asyncio.gather(*(one(number) for number in range(clients)))
+    beating.cancel()
     took = time.perf_counter() - began
     return {"seconds": took, "deliveries": sum(counts), "exact": set(counts) == {messages}}
 
@@ -120,6 +128,13 @@ HANDSHAKE: Final = (
     b"connection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+
+
+def frame(text: bytes) -> bytes:
+    """
+    Make a short text frame of a client's.
+    """
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

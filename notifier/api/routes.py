@@ -43,7 +43,7 @@ def operations(endpoint: Endpoint, accounts: Accounts, inbox: Inbox) -> tuple[Op
         Publishing(endpoint),
         Notices(inbox, endpoint),
         People(accounts, endpoint),
-        Reading(endpoint),
+        Reading(endpoint, inbox),
     )
     return tuple(operation for part in parts for operation in part.operations())
 

@@ -8,6 +8,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.caller import Caller, Clock
 from notifier.api import AnswerStore, ApiKeyStore
@@ -250,3 +251,38 @@ async def test_all_are_refused_when_the_first_is(key_id: int, answers: AnswerSto
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [str(one) for one in ended] == ["Unavailable: not now"] * 3
     assert await once.perform(REQUEST, do) == (b"done", False)
+
+
+async def test_request_is_refused_when_it_cannot_be_noted(
+    caller: Caller, answers: AnswerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nothing was done, which is what 503 says; the key is free.
+    """
+
+    def locked(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, "begin", locked)
+        assert (await caller.publish("a")).kind == "Unavailable"
+    assert await sent(caller) == 0
+    assert (await caller.publish("a")).status == 201
+
+
+async def test_refusal_is_told_when_the_key_cannot_be_freed(
+    key_id: int, answers: AnswerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The caller hears why it was refused, and not that the database failed, too.
+    """
+
+    def disk_full(*_: object) -> None:
+        raise OSError("disk full")
+
+    async def refuse() -> bytes:
+        raise Problem(UNAVAILABLE, "not now")
+
+    monkeypatch.setattr(answers, "forget", disk_full)
+    with pytest.raises(Problem, match="not now"):
+        await Once(answers).perform(REQUEST, refuse)

@@ -88,7 +88,7 @@ async def send_notice(
 
 def is_current(publication: Publication, now: float, inbox: Inbox | None) -> bool:
     """
-    Tell whether a message of a log may be handed out: no notice that is over its time, or withdrawn.
+    Tell whether a message of a log may be handed out: no notice that is over, or withdrawn.
     """
     notice = publication.payload
     if publication.event != NEW_MSG or not isinstance(notice, Mapping):

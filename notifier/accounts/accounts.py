@@ -211,20 +211,20 @@ class Accounts:
 
     async def _try(self) -> None:
         """
-        Write and refresh; where that fails what is known stays in force.
+        Write and refresh, each whether or not the other fails; then what is known stays in force.
         """
-        try:
-            await self.write()
-            await self.refresh()
-        except (SQLAlchemyError, OSError) as error:
-            if not self._is_failing:
-                # Not its own text, in which the statement's parameters stand: the users' ids.
-                logger.error("cannot keep up with the users: %s", _why(error))
-            self._is_failing = True
-        except Exception:
-            logger.exception("cannot keep up with the users")
-        else:
-            self._is_failing = False
+        is_failing = False
+        for step in (self.write, self.refresh):
+            try:
+                await step()
+            except (SQLAlchemyError, OSError) as error:
+                if not (self._is_failing or is_failing):
+                    # Not its own text, in which the statement's parameters stand: the users' ids.
+                    logger.error("cannot keep up with the users: %s", _why(error))
+                is_failing = True
+            except Exception:
+                logger.exception("cannot keep up with the users")
+        self._is_failing = is_failing
 
     def _changes(self) -> tuple[int, Sequence[Account]]:
         return self.store.changes_since(self._change, everyone=not self.create_users)

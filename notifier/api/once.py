@@ -80,7 +80,13 @@ class Once:
             return answer, True
         task = asyncio.get_running_loop().create_task(self._perform(request, act))
         self._running[name] = _Running(request.fingerprint, task)
-        task.add_done_callback(lambda _: self._running.pop(name))
+
+        def ended(_: object) -> None:
+            del self._running[name]
+            if not task.cancelled():
+                task.exception()  # retrieved, where nobody waits any more: asyncio logs nothing
+
+        task.add_done_callback(ended)
         return await asyncio.shield(task)
 
     async def finish(self) -> None:

@@ -5,6 +5,7 @@ Requests with an `Idempotency-Key`: once, whatever happens.
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,27 @@ async def test_refusal_is_told_when_the_key_cannot_be_freed(
     monkeypatch.setattr(answers, "forget", disk_full)
     with pytest.raises(Problem, match="not now"):
         await Once(answers).perform(REQUEST, refuse)
+
+
+async def test_asyncio_logs_nothing_when_it_fails_after_the_caller_hung_up(
+    key_id: int, answers: AnswerStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A refusal that nobody waits for is no error of the server's.
+    """
+    once, gate, begun = Once(answers), asyncio.Event(), asyncio.Event()
+
+    async def refuse() -> bytes:
+        begun.set()
+        await gate.wait()
+        raise Problem(UNAVAILABLE, "not now")
+
+    caller = asyncio.create_task(once.perform(REQUEST, refuse))
+    await begun.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    del caller
+    gate.set()
+    await once.finish()
+    gc.collect()
+    assert not caplog.records

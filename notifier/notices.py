@@ -86,6 +86,18 @@ async def send_notice(
     return await endpoint.broadcast(topic, NEW_MSG, draft.payload(sender, now))
 
 
+def is_current(publication: Publication, now: float, inbox: Inbox | None) -> bool:
+    """
+    Tell whether a message of a log may be handed out: no notice that is over, or withdrawn.
+    """
+    notice = publication.payload
+    if publication.event != NEW_MSG or not isinstance(notice, Mapping):
+        return True
+    if has_expired(notice, now):
+        return False
+    return inbox is None or publication.id not in inbox.withdrawals
+
+
 class NoticeChannel(Channel):
     """
     A topic on which operators send notices.
@@ -119,12 +131,7 @@ class NoticeChannel(Channel):
         """
         Hold back a notice that is over its time, or withdrawn.
         """
-        notice = publication.payload
-        if publication.event != NEW_MSG or not isinstance(notice, Mapping):
-            return True
-        if has_expired(notice, self.socket.endpoint.tokens.clock()):
-            return False
-        return self._inbox is None or publication.id not in self._inbox.withdrawals
+        return is_current(publication, self.socket.endpoint.tokens.clock(), self._inbox)
 
     async def backlog(self, head: str, since: str | None) -> Backlog:
         """

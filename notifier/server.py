@@ -56,7 +56,7 @@ async def listen(notifier: Notifier, app: web.Application, config: Config) -> As
             _refuse_address(config, error)
         yield server.sockets[0].getsockname()[1]
         server.close()
-        await notifier.endpoint.shutdown()
+        await app.shutdown()  # the API, and then the endpoint
         await front.shutdown(config.shutdown_timeout_s / 3)
     finally:
         await runner.cleanup()

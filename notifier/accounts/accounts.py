@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from attrs import define, evolve, field
@@ -29,8 +29,11 @@ from notifier.accounts.access import Access
 from notifier.accounts.users import Account, UserStore
 from notifier.channels import Endpoint, Error
 from notifier.channels.endpoint import LoadUser, take_at_word
+from notifier.errors import EngineError
 from notifier.notices import socket_id
 from notifier.session import Claims, User
+
+Found = TypeVar("Found")
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +99,7 @@ class Accounts:
                 self._meet(user)
         return refused or user
 
-    # --- changes, each in force when the call returns
+    # --- changes, each in force when the call returns; EngineError means that nothing was done
 
     async def create(self, id: str, name: str | None = None, role: str = "customer") -> Account:
         """
@@ -126,21 +129,32 @@ class Accounts:
         """
         Find a user, also one that has just been met; see `UserStore.get`.
         """
-        await self.write()
-        return await asyncio.to_thread(self.store.get, id)
+        return await self._ask(partial(self.store.get, id))
 
     async def page(self, limit: int = 100, after: str = "") -> Sequence[Account]:
         """
         List users, also those just met; see `UserStore.page`.
         """
-        await self.write()
-        return await asyncio.to_thread(self.store.page, limit, after)
+        return await self._ask(partial(self.store.page, limit, after))
 
     async def _do(self, change: Callable[[], Account]) -> Account:
-        await self.write()
-        account = await asyncio.to_thread(change)
-        await self.refresh()
+        account = await self._ask(change)
+        try:
+            await self.refresh()
+        except EngineError as error:
+            # Of this one it must not be said that nothing was done.
+            raise RuntimeError("the user is changed, and not all sessions know yet") from error
         return account
+
+    async def _ask(self, call: Callable[[], Found]) -> Found:
+        """
+        Ask the store, once those just met are in it; raise EngineError where it fails.
+        """
+        try:
+            await self.write()
+            return await asyncio.to_thread(call)
+        except (SQLAlchemyError, OSError) as error:
+            raise EngineError("ask for the users", _why(error)) from None
 
     # --- keeping up
 
@@ -197,20 +211,20 @@ class Accounts:
 
     async def _try(self) -> None:
         """
-        Write and refresh; where that fails what is known stays in force.
+        Write and refresh, each whether or not the other fails; then what is known stays in force.
         """
-        try:
-            await self.write()
-            await self.refresh()
-        except (SQLAlchemyError, OSError) as error:
-            if not self._is_failing:
-                # Not its own text, in which the statement's parameters stand: the users' ids.
-                logger.error("cannot keep up with the users: %s", _why(error))
-            self._is_failing = True
-        except Exception:
-            logger.exception("cannot keep up with the users")
-        else:
-            self._is_failing = False
+        is_failing = False
+        for step in (self.write, self.refresh):
+            try:
+                await step()
+            except (SQLAlchemyError, OSError) as error:
+                if not (self._is_failing or is_failing):
+                    # Not its own text, in which the statement's parameters stand: the users' ids.
+                    logger.error("cannot keep up with the users: %s", _why(error))
+                is_failing = True
+            except Exception:
+                logger.exception("cannot keep up with the users")
+        self._is_failing = is_failing
 
     def _changes(self) -> tuple[int, Sequence[Account]]:
         return self.store.changes_since(self._change, everyone=not self.create_users)

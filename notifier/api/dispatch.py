@@ -11,12 +11,13 @@ No payload and no key ever comes into the log: a failure is told by its kind and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import orjson
 from aiohttp import hdrs, web
-from attrs import define
+from attrs import define, field
 
 from notifier.api.door import Door
 from notifier.api.failures import log_failure
@@ -41,6 +42,9 @@ from notifier.errors import EngineError, describe
 BODY_TIMEOUT_S: Final = 30.0
 """How long a body may take to arrive, in seconds; then it is refused with 408."""
 
+FINISH_TIMEOUT_S: Final = 5.0
+"""How long the end of the server waits for what is at work; then it goes on without."""
+
 HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -59,6 +63,8 @@ class Dispatch:
     once: Once
     document: bytes
     max_body_bytes: int
+    _is_closing: bool = field(init=False, default=False)
+    _acting: set[asyncio.Future[None]] = field(init=False, factory=set)
 
     def __repr__(self) -> str:
         return f"<Dispatch {self.table!r}>"
@@ -75,6 +81,34 @@ class Dispatch:
             log_failure(_named(request), error)
             return _told(Problem(FAILED, "the server's log says more"))
 
+    async def close(self) -> None:
+        """
+        Refuse what comes from now on, and wait for what is at work. Idempotent.
+
+        To be called before the engine is closed.
+        """
+        self._is_closing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FINISH_TIMEOUT_S):
+                await self.once.finish()
+                while self._acting:
+                    await asyncio.wait(self._acting)
+
+    def _check_open(self) -> None:
+        if self._is_closing:
+            raise Problem(UNAVAILABLE, "the server goes down")
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._check_open()
+        ended = asyncio.get_running_loop().create_future()
+        self._acting.add(ended)
+        try:
+            yield
+        finally:
+            self._acting.discard(ended)
+            ended.cancel()
+
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
         if path == DOCUMENT:
@@ -82,6 +116,7 @@ class Dispatch:
                 raise refused_method([hdrs.METH_GET])
             return _json(self.document, 200)
         operation, fields = self.table.find(request.method, path.removeprefix(PREFIX))
+        self._check_open()
         key = await self.door.admit(request, operation.scope)
         values, query = operation.read_path(fields), operation.read_query(request)
         idempotency_key = _idempotency_key(request) if operation.is_once else None
@@ -100,10 +135,12 @@ class Dispatch:
                 raise Problem(UNAVAILABLE, "messages cannot be stored or carried now") from error
 
         if idempotency_key is None:
-            return _json(await act(), operation.status)
+            with self._at_work():
+                return _json(await act(), operation.status)
         what = f"{request.method} {request.rel_url}"
         asked = Request.of(key.id, idempotency_key, what, raw)
-        answer, is_replayed = await self.once.perform(asked, act)
+        with self._at_work():
+            answer, is_replayed = await self.once.perform(asked, act)
         return _json(answer, operation.status, {REPLAYED: "true"} if is_replayed else {})
 
     async def _read(self, request: web.Request) -> bytes:

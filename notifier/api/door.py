@@ -11,14 +11,18 @@ from typing import Final
 
 from aiohttp import hdrs, web
 from attrs import define, field
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.api.failures import log_failure
 from notifier.api.keys import ApiKey, ApiKeyStore, digest_of
-from notifier.api.problems import FORBIDDEN, TOO_FAST, UNAUTHORIZED, Problem
+from notifier.api.problems import FORBIDDEN, TOO_FAST, UNAUTHORIZED, UNAVAILABLE, Problem
 from notifier.api.rates import Rates, WrongKeys
 
 KEYS_FRESH_S: Final = 0.9
 """How old the view of the keys may be, so that what another process revokes is out in a second."""
+
+KEYS_KEPT_S: Final = 10.0
+"""How old the view may become where the keys cannot be read; then requests are refused with 503."""
 
 USE_NOTED_EVERY_S: Final = 60.0
 """How often it is written down that a key is used."""
@@ -28,6 +32,8 @@ USE_NOTED_EVERY_S: Final = 60.0
 class Door:
     """
     The keys as they are in the database, at most a second ago.
+
+    Where the database fails, as they were up to KEYS_KEPT_S ago.
     """
 
     store: ApiKeyStore
@@ -36,6 +42,7 @@ class Door:
     now: Callable[[], float]
     _by_digest: Mapping[str, ApiKey] = field(init=False, factory=dict)
     _read_at: float = field(init=False, default=float("-inf"))
+    _failed_at: float = field(init=False, default=float("-inf"))
     _changes: int = field(init=False, default=-1)
     _reading: asyncio.Lock = field(init=False, factory=asyncio.Lock)
     _noted: dict[int, float] = field(init=False, factory=dict)
@@ -84,13 +91,24 @@ class Door:
 
     async def _refresh(self) -> None:
         """
-        Read the keys again if it is time, once for all who wait.
+        Read the keys again if it is time, once for all who wait; raise Problem.
         """
         async with self._reading:
             changes, now = self.store.changes, self.now()
             if changes == self._changes and now - self._read_at < KEYS_FRESH_S:
                 return
-            keys = await asyncio.to_thread(self.store.list)
+            # What this process has revoked itself is out, whatever the database does.
+            is_kept = changes == self._changes and now - self._read_at < KEYS_KEPT_S
+            if is_kept and now - self._failed_at < KEYS_FRESH_S:
+                return
+            try:
+                keys = await asyncio.to_thread(self.store.list)
+            except (SQLAlchemyError, OSError) as error:
+                log_failure("to read the API keys", error)
+                self._failed_at = now
+                if is_kept:
+                    return
+                raise Problem(UNAVAILABLE, "the API keys cannot be read now") from error
             self._by_digest = {key.digest: key for key in keys if key.revoked_at is None}
             self._read_at, self._changes = now, changes
 

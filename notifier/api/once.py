@@ -18,10 +18,11 @@ from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
 from attrs import define, field, frozen
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.api.answers import AnswerStore
 from notifier.api.failures import log_failure
-from notifier.api.problems import KEY_REUSED, OUTCOME_UNKNOWN, Problem
+from notifier.api.problems import KEY_REUSED, OUTCOME_UNKNOWN, UNAVAILABLE, Problem
 
 Act = Callable[[], Awaitable[bytes]]
 """Does it and gives the answer; raises Problem only where nothing was done."""
@@ -79,7 +80,13 @@ class Once:
             return answer, True
         task = asyncio.get_running_loop().create_task(self._perform(request, act))
         self._running[name] = _Running(request.fingerprint, task)
-        task.add_done_callback(lambda _: self._running.pop(name))
+
+        def ended(_: object) -> None:
+            del self._running[name]
+            if not task.cancelled():
+                task.exception()  # retrieved, where nobody waits any more: asyncio logs nothing
+
+        task.add_done_callback(ended)
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
@@ -92,7 +99,11 @@ class Once:
 
     async def _perform(self, request: Request, act: Act) -> tuple[bytes, bool]:
         name = (request.api_key_id, request.idempotency_key)
-        kept = await asyncio.to_thread(self.store.begin, *name, request.fingerprint)
+        try:
+            kept = await asyncio.to_thread(self.store.begin, *name, request.fingerprint)
+        except (SQLAlchemyError, OSError) as error:
+            log_failure("to note that a request is begun", error)
+            raise Problem(UNAVAILABLE, "answers cannot be kept now") from error
         if kept is not None:
             _check_same(request, kept.fingerprint)
             if kept.answer is None:
@@ -101,7 +112,11 @@ class Once:
         try:
             answer = await act()
         except Problem:
-            await asyncio.to_thread(self.store.forget, *name)
+            try:
+                await asyncio.to_thread(self.store.forget, *name)
+            except Exception as error:
+                # Nothing was done all the same. Whoever repeats it is told that nobody knows.
+                log_failure("to free an Idempotency-Key", error)
             raise
         try:
             await asyncio.to_thread(self.store.finish, *name, answer)

@@ -15,6 +15,8 @@ from notifier.api.problems import NOT_FOUND, Problem
 from notifier.api.publishing import ID, check_served
 from notifier.api.shapes import TOPIC, Shape, entity, maybe, number, text
 from notifier.channels import Endpoint
+from notifier.inbox import Inbox
+from notifier.notices import is_current
 
 PAGE_MAX: Final = 1_000
 PAGE_DEFAULT: Final = 100
@@ -22,6 +24,9 @@ PAGE_DEFAULT: Final = 100
 
 PAGE_MAX_BYTES: Final = 1_000_000
 """Bytes of a page's messages, or one message; what goes over comes on the next."""
+
+LOOKED_AT_MAX: Final = 1_000
+"""Messages of a log that are looked at for a page, which is cut short there: most may be over."""
 
 READ_AT_ONCE: Final = 20
 """Messages that are asked of the engine at once, each as large as a client may send it."""
@@ -39,7 +44,12 @@ HISTORY: Final = entity(
     "History",
     {
         "topic": TOPIC,
-        "messages": {"type": "array", "items": MESSAGE, "description": "The oldest first."},
+        "messages": {
+            "type": "array",
+            "items": MESSAGE,
+            "description": "The oldest first, without notices that were withdrawn or have expired: "
+            "a page may be short, or empty, and have a `next`.",
+        },
         "recovered": {
             "type": "boolean",
             "description": "False where something after `since` may be missing: it lies below what "
@@ -92,6 +102,7 @@ class Reading:
     """
 
     endpoint: Endpoint
+    inbox: Inbox
 
     def operations(self) -> tuple[Operation, ...]:
         """
@@ -147,15 +158,19 @@ class Reading:
         if self.endpoint.retention(topic) is None:
             raise Problem(NOT_FOUND, "the topic is none that keeps its history")
         since: str = call.query.get("since", "")
-        recovered, size = True, 0
+        recovered, size, looked_at = True, 0, 0
         messages: list[dict[str, Any]] = []
         while True:
             asked = min(READ_AT_ONCE, limit - len(messages))
             page = await self.endpoint.engine.read(topic, since, asked)
-            if not messages and "since" in call.query:
+            if not looked_at and "since" in call.query:
                 recovered = page.recovered
             for one in page.publications:
                 assert one.id is not None
+                looked_at += 1
+                if not is_current(one, self.endpoint.tokens.clock(), self.inbox):
+                    since = one.id
+                    continue
                 size += len(orjson.dumps(one.payload))
                 if size > PAGE_MAX_BYTES and messages:
                     break
@@ -163,15 +178,15 @@ class Reading:
                 since = one.id
             # An engine may give fewer than it was asked for: what counts is the head.
             is_end = not page.publications or since >= page.head
-            if is_end or size > PAGE_MAX_BYTES or len(messages) == limit:
+            is_full = size > PAGE_MAX_BYTES or len(messages) == limit
+            if is_end or is_full or looked_at >= LOOKED_AT_MAX:
                 break
-        is_more = bool(messages) and since < page.head
         return {
             "topic": topic,
             "messages": messages,
             "recovered": recovered,
             "head": page.head,
-            "next": since if is_more else None,
+            "next": None if is_end else since,
         }
 
     async def presence(self, call: Call) -> dict[str, Any]:

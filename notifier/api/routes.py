@@ -43,7 +43,7 @@ def operations(endpoint: Endpoint, accounts: Accounts, inbox: Inbox) -> tuple[Op
         Publishing(endpoint),
         Notices(inbox, endpoint),
         People(accounts, endpoint),
-        Reading(endpoint),
+        Reading(endpoint, inbox),
     )
     return tuple(operation for part in parts for operation in part.operations())
 
@@ -74,9 +74,13 @@ def setup(
         max_body_bytes,
     )
 
+    async def close(_app: web.Application) -> None:
+        await dispatch.close()
+
     async def finish(_app: web.Application) -> None:
         await dispatch.once.finish()
 
     app.router.add_route("*", PREFIX, dispatch.handle)
     app.router.add_route("*", f"{PREFIX}/{{tail:{_ANYTHING}}}", dispatch.handle)
+    app.on_shutdown.insert(0, close)  # before the endpoint, which closes the engine
     app.on_cleanup.append(finish)

@@ -8,7 +8,7 @@ one that stands in the OpenAPI document.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -161,11 +161,29 @@ def _told(error: Any, place: str) -> Iterator[FieldError]:
             if name not in known:
                 expected = f"no key but {', '.join(known)}"
                 yield FieldError(f"{pointer}/{_escaped(name)}", expected, "another")
+    elif rule == "anyOf" and (branch := _meant(wanted, value)) is not None:
+        for one in error.context:
+            if one.relative_schema_path[0] == branch:
+                yield from _told(one, place)
     elif rule in ("anyOf", "oneOf", "not"):
         expected = str(error.schema["description"])
         yield FieldError(pointer, expected, describe(value))
     else:
         yield FieldError(pointer, _expected(str(rule), wanted), _got(str(rule), value))
+
+
+def _meant(branches: Sequence[Shape], value: object) -> int | None:
+    """
+    Find which of several shapes a value was to have: the only one whose key is there.
+    """
+    if not isinstance(value, Mapping):
+        return None
+    found = [
+        place
+        for place, branch in enumerate(branches)
+        if any(name in value for name in branch.get("required", ()))
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _expected(rule: str, wanted: Any) -> str:

@@ -90,6 +90,8 @@ class JwtRules:
         issued, expires = _date(claims, "iat"), _date(claims, "exp")
         if expires is None and issued is None:
             raise _invalid("the token does not say until when it is good: it needs exp or iat")
+        if issued is not None and issued < 0:
+            raise _invalid("expected iat to be 1970 or later")
         issued_at = floor(issued or 0)
         # RFC 7519, 4.1.4: not accepted on or after the time.
         expires_at = issued_at + max_age if expires is None else ceil(expires) - 1

@@ -277,6 +277,24 @@ async def test_door_stays_as_it_is_when_the_database_fails(
     assert house.store.count() == 3
 
 
+async def test_change_is_noticed_when_users_cannot_be_written(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A full disk takes no user in, and still lets none stay who was disabled.
+    """
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    await house.accounts.create("bob")
+    await house.connect("ann")
+    house.other.disable("bob")
+    monkeypatch.setattr(UserStore, "create_missing", fail)
+    await house.accounts._try()
+    assert await house.connect("bob") == "user_disabled"
+
+
 async def test_sessions_end_later_when_they_could_not_at_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+from typing import Any
 
 import pytest
 
@@ -228,3 +229,34 @@ async def test_socket_paths_know_nothing_of_problems(caller: Caller) -> None:
     async with caller.http.get("/socket/longpoll", params={"token": "nts_x.y.0"}) as answer:
         assert answer.content_type == "application/json"
         assert (await answer.json())["status"] in (200, 204, 403, 410, 500)
+
+
+@pytest.mark.parametrize("once", [None, "a"])
+async def test_request_is_done_when_the_server_goes_down_meanwhile(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, once: str | None
+) -> None:
+    """
+    The engine is closed after it; what comes later is refused with 503.
+    """
+    begun, gate = asyncio.Event(), asyncio.Event()
+    publish = MemoryEngine.publish
+
+    async def slow(*given: Any, **more: Any) -> Any:
+        begun.set()
+        await gate.wait()
+        assert not caller.notifier.endpoint.is_down
+        return await publish(*given, **more)
+
+    monkeypatch.setattr(MemoryEngine, "publish", slow)
+    asked = asyncio.create_task(caller.publish(once))
+    await begun.wait()
+    app = caller.http.app
+    assert app is not None
+    ending = asyncio.create_task(app.shutdown())
+    await asyncio.sleep(0)
+    assert (await caller.ask("GET", "/sessions")).kind == "Unavailable"
+    assert not ending.done()
+    gate.set()
+    assert (await asked).status == 201
+    await ending
+    assert caller.notifier.endpoint.is_down

@@ -8,9 +8,11 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.caller import Caller, Clock
 from notifier.api import ApiKeyStore
+from notifier.api.door import KEYS_KEPT_S
 from notifier.api.rates import FREE_WRONG_KEYS
 from notifier.session import User
 
@@ -205,15 +207,56 @@ async def test_request_is_served_when_its_use_cannot_be_noted(
     assert (await caller.ask("GET", "/sessions")).status == 200
 
 
-async def test_request_is_refused_when_the_keys_cannot_be_read(
+async def test_keys_are_kept_for_a_while_when_they_cannot_be_read(
+    caller: Caller, keys: ApiKeyStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A locked database stops nobody at once; what was revoked meanwhile is unknown, so not for long.
+    """
+    asked = 0
+
+    def fail() -> None:
+        nonlocal asked
+        asked += 1
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    assert (await caller.ask("GET", "/sessions")).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(keys, "list", fail)
+        clock.now += KEYS_KEPT_S - 0.5
+        for _ in range(5):
+            assert (await caller.ask("GET", "/sessions")).status == 200
+        assert asked == 1
+        clock.now += 0.5
+        assert (await caller.ask("GET", "/sessions")).kind == "Unavailable"
+    assert (await caller.ask("GET", "/sessions")).status == 200
+
+
+async def test_key_is_refused_when_it_was_revoked_here_and_the_keys_cannot_be_read(
     caller: Caller, keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    Who knows which were revoked meanwhile.
+    The last view is known to be out of date.
+    """
+    assert (await caller.ask("GET", "/sessions")).status == 200
+    keys.revoke("host")
+
+    def fail() -> None:
+        raise OSError("disk gone")
+
+    monkeypatch.setattr(keys, "list", fail)
+    assert (await caller.ask("GET", "/sessions")).kind == "Unavailable"
+
+
+async def test_request_is_refused_when_the_keys_were_never_read(
+    caller: Caller, keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nothing was done, and it may be sent again.
     """
 
     def fail() -> None:
         raise OSError("disk gone")
 
     monkeypatch.setattr(keys, "list", fail)
-    assert (await caller.ask("GET", "/sessions")).status == 500
+    assert (await caller.ask("GET", "/sessions")).kind == "Unavailable"

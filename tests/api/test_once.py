@@ -5,9 +5,11 @@ Requests with an `Idempotency-Key`: once, whatever happens.
 from __future__ import annotations
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.caller import Caller, Clock
 from notifier.api import AnswerStore, ApiKeyStore
@@ -250,3 +252,62 @@ async def test_all_are_refused_when_the_first_is(key_id: int, answers: AnswerSto
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert [str(one) for one in ended] == ["Unavailable: not now"] * 3
     assert await once.perform(REQUEST, do) == (b"done", False)
+
+
+async def test_request_is_refused_when_it_cannot_be_noted(
+    caller: Caller, answers: AnswerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nothing was done, which is what 503 says; the key is free.
+    """
+
+    def locked(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database is locked"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(answers, "begin", locked)
+        assert (await caller.publish("a")).kind == "Unavailable"
+    assert await sent(caller) == 0
+    assert (await caller.publish("a")).status == 201
+
+
+async def test_refusal_is_told_when_the_key_cannot_be_freed(
+    key_id: int, answers: AnswerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The caller hears why it was refused, and not that the database failed, too.
+    """
+
+    def disk_full(*_: object) -> None:
+        raise OSError("disk full")
+
+    async def refuse() -> bytes:
+        raise Problem(UNAVAILABLE, "not now")
+
+    monkeypatch.setattr(answers, "forget", disk_full)
+    with pytest.raises(Problem, match="not now"):
+        await Once(answers).perform(REQUEST, refuse)
+
+
+async def test_asyncio_logs_nothing_when_it_fails_after_the_caller_hung_up(
+    key_id: int, answers: AnswerStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A refusal that nobody waits for is no error of the server's.
+    """
+    once, gate, begun = Once(answers), asyncio.Event(), asyncio.Event()
+
+    async def refuse() -> bytes:
+        begun.set()
+        await gate.wait()
+        raise Problem(UNAVAILABLE, "not now")
+
+    caller = asyncio.create_task(once.perform(REQUEST, refuse))
+    await begun.wait()
+    caller.cancel()
+    await asyncio.wait([caller])
+    del caller
+    gate.set()
+    await once.finish()
+    gc.collect()
+    assert not caplog.records

@@ -8,12 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from api.caller import Caller, Clock, Told
-from notifier.accounts import Accounts
+from notifier.accounts import Accounts, UserStore
 from notifier.api.operations import Call
 from notifier.api.people import People
 from notifier.api.problems import Problem
+from notifier.errors import EngineError
 
 
 async def connect(caller: Caller, token: str) -> Any:
@@ -169,3 +171,43 @@ async def test_token_waits_when_the_second_of_a_revocation_is_not_over(
         await People(accounts, endpoint, stand_still).token(call)
     made = await People(accounts, endpoint, pass_time).token(call)
     assert (await connect(caller, made["token"]))["status"] == 410
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/users", None),
+        ("GET", "/users/ann", None),
+        ("POST", "/users", {"id": "bob"}),
+        ("POST", "/users/ann/disable", None),
+        ("POST", "/tokens", {"user": "ann"}),
+    ],
+)
+async def test_request_is_refused_when_the_users_cannot_be_asked_for(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
+) -> None:
+    """
+    Nothing was done, and it may be sent again.
+    """
+
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("database is locked"))
+
+    monkeypatch.setattr(UserStore, "_session", fail)
+    assert (await caller.ask(method, path, body)).kind == "Unavailable"
+
+
+async def test_change_is_not_called_undone_when_only_its_sessions_could_not_be_ended(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The user is disabled by then: 500 says that it is not known how far it came.
+    """
+
+    async def fail(*_: object) -> None:
+        raise EngineError("publish", "it is not there")
+
+    await caller.ask("POST", "/users", {"id": "ann"})
+    monkeypatch.setattr(caller.notifier.endpoint.__class__, "disconnect", fail)
+    assert (await caller.ask("POST", "/users/ann/disable")).kind == "Failed"
+    assert (await caller.ask("GET", "/users/ann")).body["disabled"] is True

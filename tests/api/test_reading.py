@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from api.caller import Caller
+from api.caller import Caller, Clock
 from notifier.channels.roster import Presences
 from notifier.session import User
 
@@ -75,6 +75,46 @@ async def test_history_is_not_recovered_when_its_start_is_unknown(caller: Caller
     told = (await caller.ask("GET", f"{HISTORY}?since={ids[0]}")).body
     assert [one["payload"]["n"] for one in told["messages"]] == [1, 2]
     assert told["recovered"] is True
+
+
+async def notice(caller: Caller, **fields: str) -> str:
+    body = {"to": {"room": TOPIC}, "body": "hello", **fields}
+    return str((await caller.ask("POST", "/notices", body)).body["id"])
+
+
+async def test_history_has_no_notice_that_was_withdrawn_or_has_expired(
+    caller: Caller, clock: Clock
+) -> None:
+    """
+    They are passed over, and `next` and `head` go on over them.
+    """
+    first = await notice(caller)
+    for _ in range(25):
+        await notice(caller, expires_at="2027-01-15T08:01:00Z")
+    kept = await notice(caller)
+    last = await notice(caller)
+    await caller.ask("POST", f"/notices/{last}/withdraw")
+    clock.now += 61
+    for limit, sizes in ((1, [1, 1, 0]), (2, [2, 0]), (100, [2])):
+        found = await pages(caller, limit)
+        assert [len(page) for page in found] == sizes
+        assert [id for page in found for id in page] == [first, kept]
+    told = (await caller.ask("GET", f"{HISTORY}?since={kept}")).body
+    assert (told["messages"], told["head"], told["next"]) == ([], last, None)
+
+
+async def test_page_is_cut_short_when_most_notices_are_over(
+    caller: Caller, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One request looks at so many messages and no more; `next` goes on from there.
+    """
+    monkeypatch.setattr("notifier.api.reading.LOOKED_AT_MAX", 20)
+    for _ in range(30):
+        await notice(caller, expires_at="2027-01-15T08:01:00Z")
+    kept = await notice(caller)
+    clock.now += 61
+    assert await pages(caller, 100) == [[], [kept]]
 
 
 async def test_history_is_refused_when_a_topic_keeps_none(caller: Caller) -> None:

@@ -136,6 +136,8 @@ def test_times_are_read(claims: dict[str, Any], issued_at: int, expires_at: int)
         ({"exp": "never"}, "expected exp to be a number"),
         ({"exp": 1e300}, "expected exp to be a number"),
         ({"iat": -1e300}, "expected iat to be a number"),
+        ({"iat": -0.5}, "expected iat to be 1970 or later"),
+        ({"iat": -1}, "expected iat to be 1970 or later"),
         ({"exp": NOW}, "expired 1 s ago"),
         ({"nbf": NOW + 61}, "good in 61 s only"),
         ({"iat": NOW + 61}, "good in 61 s only"),

@@ -238,7 +238,7 @@ def _retention(case: Case) -> Iterator[Finding]:
         if kept.max_count == kept.max_age_s == inf:
             text = "it keeps everything: its log grows until the disk is full"
             yield Finding("unsafe", f"history of {topic}", text)
-        if kept.max_count == 0 or kept.max_age_s < resume_s:
+        if kept.max_age_s < resume_s:
             text = "it forgets sooner than a client comes back: nothing can be recovered"
             yield Finding("wrong", f"history of {topic}", text)
 

@@ -146,7 +146,6 @@ def test_limits_are_held_against_the_system(
         (None, None),
         (Retention(max_count=math.inf, max_age_s=math.inf), "unsafe"),
         (Retention(max_count=math.inf), None),
-        (Retention(max_count=0), "wrong"),
         (Retention(max_age_s=59), "wrong"),
     ],
     ids=repr,

@@ -13,6 +13,7 @@ from notifier.cli.apikey import apikey
 from notifier.cli.check import check
 from notifier.cli.client import push, tail
 from notifier.cli.disconnect import disconnect
+from notifier.cli.notice import notice
 from notifier.cli.operator import operator
 from notifier.cli.serve import serve
 from notifier.cli.token import token
@@ -88,5 +89,5 @@ def main() -> None:
     """
 
 
-for command in (serve, check, token, user, operator, apikey, disconnect, tail, push):
+for command in (serve, check, token, user, operator, apikey, notice, disconnect, tail, push):
     main.add_command(command)

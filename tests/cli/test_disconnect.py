@@ -26,7 +26,7 @@ class Api:
     """
 
     status: int = 200
-    body: Any = field(factory=lambda: {"disconnected": 2})
+    body: Any = field(factory=lambda: {"ended": 2})
     headers: dict[str, str] = field(factory=dict)
     asked: list[tuple[str, str, str | None]] = field(factory=list)
     url: str = ""
@@ -57,8 +57,11 @@ async def test_sessions_are_ended_by_the_api(api: Api) -> None:
     """
     The user's id is one part of the path, whatever is in it; the answer is printed.
     """
-    result = await run("a/b ü?", "--url", api.url, "--key", KEY)
-    assert (result.exit_code, result.stdout) == (0, '{"disconnected": 2}\n')
+    result = await run("a/b ü?", "--url", api.url, "--key", KEY, "--json")
+    assert (result.exit_code, result.stdout) == (0, '{"ended": 2}\n')
+    told = await run("42", "--url", api.url, "--key", KEY)
+    assert (told.exit_code, told.stdout) == (0, "2 sessions ended\n")
+    api.asked.pop()
     path = "/api/v1/users/a%2Fb%20%C3%BC%3F/disconnect"
     assert api.asked == [("POST", path, f"Bearer {KEY}")]
 

@@ -48,6 +48,7 @@ def test_each_message_arrives_once_and_in_order(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 def test_each_message_arrives_once_in_many_long_walks(server: type[ModelServer]) -> None:
     """
@@ -255,6 +256,7 @@ MUTATIONS: list[Mutation] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.__name__)
 def test_mutation_is_found(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     """

@@ -69,6 +69,7 @@ def test_all_comes_through_on_any_walk(seed: int) -> None:
         walk(World(), seed * 1_000 + number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_caught(name: str) -> None:
     """

@@ -10,6 +10,8 @@ import sys
 import traceback
 from typing import Final
 
+logger = logging.getLogger(__name__)
+
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 LOGGED_FRAMES: Final = 6
 LOGGED_CAUSES: Final = 4
@@ -23,6 +25,14 @@ def log_to_stderr(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(LOG_FORMAT))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def log_failure(what: str, error: BaseException) -> None:
+    """
+    Log where it failed, without the error's text: that may hold a message.
+    """
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s failed with %s\n%s", what, type(error).__name__, where)
 
 
 class LineFormatter(logging.Formatter):

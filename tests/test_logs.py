@@ -7,7 +7,9 @@ from __future__ import annotations
 import logging
 import re
 
-from notifier.logs import LOG_FORMAT, LineFormatter
+import pytest
+
+from notifier.logs import LOG_FORMAT, LineFormatter, log_failure
 
 
 def formatted(name: str, text: str, *args: object, error: BaseException | None = None) -> str:
@@ -59,3 +61,16 @@ def test_log_hides_what_a_peer_sent_when_aiohttp_logs() -> None:
     line = formatted("aiohttp.server", "Error from %s: %r", "SECRET", "SECRET", error=error)
     assert "SECRET" not in line
     assert "Error from …: …: ValueError (at " in line
+
+
+def test_failure_is_told_by_kind_and_place(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Its text stays out: it may hold what was sent.
+    """
+    try:
+        raise KeyError("attack at dawn".upper())
+    except KeyError as error:
+        log_failure("to test", error)
+    assert "to test failed with KeyError" in caplog.text
+    assert "test_failure_is_told_by_kind_and_place" in caplog.text
+    assert "DAWN" not in caplog.text

@@ -20,7 +20,6 @@ from aiohttp import hdrs, web
 from attrs import define, field
 
 from notifier.api.door import Door
-from notifier.api.failures import log_failure
 from notifier.api.once import Once, Request
 from notifier.api.openapi import IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_SHAPE, REPLAYED
 from notifier.api.operations import Call, Table, raise_for, refused_method
@@ -38,6 +37,7 @@ from notifier.api.problems import (
 )
 from notifier.api.shapes import check
 from notifier.errors import EngineError, describe
+from notifier.logs import log_failure
 
 BODY_TIMEOUT_S: Final = 30.0
 """How long a body may take to arrive, in seconds; then it is refused with 408."""

@@ -13,10 +13,10 @@ from aiohttp import hdrs, web
 from attrs import define, field
 from sqlalchemy.exc import SQLAlchemyError
 
-from notifier.api.failures import log_failure
 from notifier.api.keys import ApiKey, ApiKeyStore, digest_of
 from notifier.api.problems import FORBIDDEN, TOO_FAST, UNAUTHORIZED, UNAVAILABLE, Problem
 from notifier.api.rates import Rates, WrongKeys
+from notifier.logs import log_failure
 
 KEYS_FRESH_S: Final = 0.9
 """How old the view of the keys may be, so that what another process revokes is out in a second."""

@@ -21,8 +21,8 @@ from attrs import define, field, frozen
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.api.answers import AnswerStore
-from notifier.api.failures import log_failure
 from notifier.api.problems import KEY_REUSED, OUTCOME_UNKNOWN, UNAVAILABLE, Problem
+from notifier.logs import log_failure
 
 Act = Callable[[], Awaitable[bytes]]
 """Does it and gives the answer; raises Problem only where nothing was done."""

@@ -15,7 +15,7 @@ from notifier.backoffice.desk import Desk
 from notifier.backoffice.fields import FORM_MAX_BYTES, Refusal, read_fields
 from notifier.backoffice.gate import PREFIX, Gate
 from notifier.backoffice.logins import Login
-from notifier.backoffice.overview import Overview, count_sessions, log_failure
+from notifier.backoffice.overview import Overview, count_sessions
 from notifier.backoffice.pages import Pages
 from notifier.backoffice.signin import SignIn
 from notifier.backoffice.typed import (
@@ -26,6 +26,7 @@ from notifier.backoffice.typed import (
     WRITE_TO,
     Typed,
 )
+from notifier.logs import log_failure
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,6 @@ Whatever fails here costs its part of the page, never the form.
 from __future__ import annotations
 
 import asyncio
-import logging
-import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +16,7 @@ from notifier.backoffice.desk import Desk, Online, OnlineUser
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.typed import USER_ID_MAX_CHARACTERS, can_be_typed, readable
 from notifier.inbox import EVERYONE, Kept, NoticeStore
+from notifier.logs import log_failure
 
 MAX_USERS: Final = 100
 """Users shown at once, some 100 kB of page; of the others the page tells how many there are."""
@@ -32,8 +31,6 @@ START_MAX_LINES: Final = 3
 """A notice with more lines shows the first ones, and unfolds."""
 
 TRANSPORTS: Final = {"longpoll": "long-polling", "websocket": "WebSocket"}
-
-logger = logging.getLogger(__name__)
 
 
 @frozen
@@ -118,14 +115,6 @@ class Overview:
         except Exception as error:
             log_failure("reading what was sent", error)
             return None
-
-
-def log_failure(what: str, error: Exception) -> None:
-    """
-    Log where it failed, without the error's text: that may hold the message.
-    """
-    where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s failed with %s\n%s", what, type(error).__name__, where)
 
 
 def count_sessions(count: int) -> str:

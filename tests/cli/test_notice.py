@@ -30,7 +30,6 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     key = ApiKeyStore(tmp_path / DATABASE).add("test", tuple(SCOPES))
     monkeypatch.setenv("NOTIFIER_API_KEY", key)
     async with serving("front", app, served) as port:
-        await asyncio.sleep(0)
         yield f"http://127.0.0.1:{port}"
 
 

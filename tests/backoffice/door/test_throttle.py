@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from notifier.backoffice.throttle import (
+from notifier.backoffice.door.throttle import (
     FIRST_WAIT_S,
     FORGET_AFTER_S,
     FREE_ATTEMPTS,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from notifier.backoffice.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S, MAX_LOGINS, Logins
+from notifier.backoffice.door.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S, MAX_LOGINS, Logins
 
 
 def test_login_is_found_when_it_was_opened() -> None:

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 from aiohttp.test_utils import TestClient
 
-from notifier.backoffice.fields import MAX_FIELDS, Refusal, read_fields
+from notifier.backoffice.door.fields import MAX_FIELDS, Refusal, read_fields
 
 Client = TestClient[web.Request, web.Application]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

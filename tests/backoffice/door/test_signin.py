@@ -14,10 +14,10 @@ from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, SIGN_OUT, Browser
 from backoffice.conftest import NewBrowser
 from backoffice.fakes import Clock, FakeDesk, quick_hasher
 from notifier.backoffice import Operator, OperatorStore, setup
-from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
-from notifier.backoffice.logins import LOGIN_IDLE_S
-from notifier.backoffice.signin import MAX_CHECKS, MAX_WAITING
-from notifier.backoffice.throttle import FIRST_WAIT_S, FREE_ATTEMPTS
+from notifier.backoffice.door.gate import LOGIN_COOKIE, VISITOR_COOKIE
+from notifier.backoffice.door.logins import LOGIN_IDLE_S
+from notifier.backoffice.door.signin import MAX_CHECKS, MAX_WAITING
+from notifier.backoffice.door.throttle import FIRST_WAIT_S, FREE_ATTEMPTS
 from notifier.inbox import NoticeStore
 
 XSS = "\"><script>alert(1)</script>'{{ 7 * 7 }}"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from notifier.backoffice.seals import DRAFT, LOGIN, LOGIN_CSRF, Seals
+from notifier.backoffice.door.seals import DRAFT, LOGIN, LOGIN_CSRF, Seals
 
 
 def test_value_comes_back_when_its_purpose_is_named(signer: URLSafeTimedSerializer) -> None:

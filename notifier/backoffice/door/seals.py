@@ -1,5 +1,5 @@
 """
-Signed values that leave the server and come back: cookies, CSRF tokens, drafts.
+Signed values that leave the server and come back: cookies, CSRF tokens, forms.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ LOGIN: Final = "login"
 VISITOR: Final = "visitor"
 LOGIN_CSRF: Final = "login csrf"
 VISITOR_CSRF: Final = "visitor csrf"
-DRAFT: Final = "draft"
+UNSENT: Final = "unsent form"
+KNOWN: Final = "browser that has signed in"
 
 
 @frozen(repr=False)

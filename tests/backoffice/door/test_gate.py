@@ -11,8 +11,8 @@ from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
 from backoffice.conftest import NewBrowser
 from backoffice.fakes import Clock, FakeDesk
 from notifier.backoffice import OperatorStore, setup
-from notifier.backoffice.gate import LOGIN_COOKIE, VISITOR_COOKIE
-from notifier.backoffice.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
+from notifier.backoffice.door.gate import LOGIN_COOKIE, VISITOR_COOKIE
+from notifier.backoffice.door.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
 from notifier.inbox import NoticeStore
 
 

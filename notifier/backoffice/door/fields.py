@@ -9,29 +9,32 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-FORM_MAX_BYTES: Final = 256 * 1024
+FORM_MAX_BYTES: Final = 512 * 1024
 """
-The longest text in the widest encoding is 48 kB, and this leaves room to be
-told that one is too long; beyond it the form is refused unread, and the
-browser still has what was typed.
+The longest text in the widest encoding is 48 kB, a thousand user ids a few times
+that, and this leaves room to be told that one is too long; beyond it the form is
+refused unread, and the browser still has what was typed.
 """
 
-SIGN_IN_MAX_BYTES: Final = 1024 * 1024
-"""Signing in carries a sealed draft, up to three times the size of the form it was made from."""
+SIGN_IN_MAX_BYTES: Final = 2 * 1024 * 1024
+"""Signing in carries a sealed form, up to three times the size that it was sent in with."""
 
-MAX_FIELDS: Final = 20
-"""The forms have at most seven; a body with more is refused."""
+MAX_FIELDS: Final = 40
+"""The forms have at most twenty; a body with more is refused."""
 
 
 class Refusal(Exception):
     """
     A request that is not looked at any further, with the words to say so.
+
+    The words are English, with `%(name)s` for each value: the page translates them.
     """
 
-    def __init__(self, status: int, words: str) -> None:
+    def __init__(self, status: int, words: str, **values: object) -> None:
         super().__init__(status, words)
         self.status = status
         self.words = words
+        self.values = values
 
 
 async def read_fields(request: web.Request, max_bytes: int) -> dict[str, str]:
@@ -54,8 +57,12 @@ async def read_fields(request: web.Request, max_bytes: int) -> dict[str, str]:
             max_num_fields=MAX_FIELDS,
         )
     except web.HTTPRequestEntityTooLarge as error:
-        words = f"The form is larger than {max_bytes // 1024} KiB, so nothing was done."
-        raise Refusal(413, f"{words} Go back: what you typed is still there.") from error
+        raise Refusal(
+            413,
+            "The form is larger than %(kib)s KiB, so nothing was done."
+            " Go back: what you typed is still there.",
+            kib=max_bytes // 1024,
+        ) from error
     except ValueError as error:
         raise Refusal(400, "The form could not be read, so nothing was done.") from error
     return dict(pairs)

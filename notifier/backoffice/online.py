@@ -5,7 +5,6 @@ Who is online: since when, by which transport; throwing out, and keeping out.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
@@ -13,10 +12,7 @@ from typing import Final
 from aiohttp import web
 from attrs import frozen
 
-from notifier.accounts import Accounts
-from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.keeper import Keeper
 from notifier.backoffice.live import Live
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import can_be_typed, readable
@@ -30,11 +26,6 @@ MAX_USERS: Final = 50
 
 LOOK_S: Final = 1.0
 """Seconds between two looks at who is online, while a page waits for news."""
-
-THROW_OUT: Final = "throw_out"
-DISABLE: Final = "disable"
-
-logger = logging.getLogger(__name__)
 
 
 @frozen
@@ -58,8 +49,7 @@ class OnlinePage:
     """
 
     _endpoint: Endpoint
-    _accounts: Accounts
-    _audit: AuditLog
+    _keeper: Keeper
     _live: Live
     _clock: Callable[[], float]
 
@@ -83,35 +73,8 @@ class OnlinePage:
         """
         Throw a user out, or keep one out: the button says whom, after a colon.
         """
-        act, _, user = visit.fields.get("act", "").partition(":")
-        if act not in (THROW_OUT, DISABLE) or not can_be_typed(user):
-            raise Refusal(400, "The form could not be read, so nothing was done.")
-        if act == DISABLE and not visit.operator.is_admin:
-            raise Refusal(403, "This is for admins. Ask one of them.")
-        perform = self._throw_out if act == THROW_OUT else self._disable
-        done = await visit.carry_out(lambda: perform(visit, user), then=visit.path)
+        done = await visit.carry_out(self._keeper.read(visit), then=visit.path)
         return done or visit.page("online.html", 500, failure=visit.failure, **self._rows(visit))
-
-    async def _throw_out(self, visit: Visit, user: str) -> Outcome:
-        say = visit.language.say
-        count = self._endpoint.count_by_id().get(f"{USER_SOCKET}{user}", 0)
-        await self._accounts.revoke(user)
-        await asyncio.to_thread(self._audit.note, visit.operator.name, Act.THROWN_OUT, user)
-        return Outcome(
-            say("User %(user)s was thrown out.", user=user),
-            visit.language.count("%(n)s session was ended.", "%(n)s sessions were ended.", count)
-            + " "
-            + say("The page can come back once your site has signed the user in again."),
-        )
-
-    async def _disable(self, visit: Visit, user: str) -> Outcome:
-        say = visit.language.say
-        await self._accounts.disable(user)
-        await asyncio.to_thread(self._audit.note, visit.operator.name, Act.DISABLED, user)
-        return Outcome(
-            say("User %(user)s is kept out.", user=user),
-            say("All sessions were ended. Under Users you can let the user in again."),
-        )
 
     def _rows(self, visit: Visit) -> dict[str, object]:
         now = self._clock()

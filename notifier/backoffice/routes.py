@@ -14,13 +14,15 @@ from notifier.accounts import Accounts
 from notifier.backoffice.audit import AuditLog
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
-from notifier.backoffice.door.operators import OPERATOR, OperatorStore
+from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
 from notifier.backoffice.door.seals import Seals
 from notifier.backoffice.door.signin import SignIn
+from notifier.backoffice.keeper import Keeper
 from notifier.backoffice.live import Live
 from notifier.backoffice.online import OnlinePage
 from notifier.backoffice.pages import Pages, add_headers
 from notifier.backoffice.reception import PageHandler, Reception
+from notifier.backoffice.users import UsersPage
 from notifier.channels import Endpoint
 from notifier.inbox import Inbox
 
@@ -61,7 +63,9 @@ def setup(
     sign_in = SignIn(gate, pages, operators, audit)
     reception = Reception(gate, pages, sign_in)
     live = Live()
-    online = OnlinePage(endpoint, accounts, audit, live, wall_clock)
+    keeper = Keeper(endpoint, accounts, audit)
+    online = OnlinePage(endpoint, keeper, live, wall_clock)
+    users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
 
     def mount(
         path: str, show: PageHandler, submit: PageHandler | None = None, role: str = OPERATOR
@@ -85,6 +89,7 @@ def setup(
 
     mount("/online", online.show, online.submit)
     mount_live("/online/rows", online.show_rows)
+    mount("/users", users.show, users.submit, ADMIN)
 
 
 async def _lead_to_form(_request: web.Request) -> web.StreamResponse:

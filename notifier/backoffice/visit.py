@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
@@ -99,7 +99,7 @@ class Visit:
         return self._pages.part(template, self.language, operator=self.operator, **values)
 
     async def carry_out(
-        self, perform: Callable[[], Coroutine[None, None, Outcome]], then: str
+        self, perform: Callable[[], Awaitable[Outcome]], then: str
     ) -> web.Response | None:
         """
         Do what the form asks for, once, and lead to the path `then`, which tells of it.
@@ -113,9 +113,7 @@ class Visit:
         outcome = await self.login.acts.once(act_id, lambda: self._perform(perform))
         return see_other(f"{then}?done={act_id}") if outcome else None
 
-    async def _perform(
-        self, perform: Callable[[], Coroutine[None, None, Outcome]]
-    ) -> Outcome | None:
+    async def _perform(self, perform: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
         try:
             return await perform()
         except Exception as error:

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 from importlib import resources
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from attrs import field, frozen
@@ -108,6 +109,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.filters["host"] = lambda link: urlsplit(link).hostname or link
         environment.globals.update(
             prefix=PREFIX,
             lang=spoken.code,

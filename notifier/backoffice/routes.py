@@ -22,6 +22,7 @@ from notifier.backoffice.live import Live
 from notifier.backoffice.online import OnlinePage
 from notifier.backoffice.pages import Pages, add_headers
 from notifier.backoffice.reception import PageHandler, Reception
+from notifier.backoffice.sent import NoticePage, SentPage
 from notifier.backoffice.users import UsersPage
 from notifier.channels import Endpoint
 from notifier.inbox import Inbox
@@ -65,6 +66,8 @@ def setup(
     live = Live()
     keeper = Keeper(endpoint, accounts, audit)
     online = OnlinePage(endpoint, keeper, live, wall_clock)
+    sent = SentPage(inbox.store, wall_clock)
+    notice = NoticePage(inbox, audit, live, wall_clock)
     users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
 
     def mount(
@@ -87,6 +90,9 @@ def setup(
     for asset in pages.assets.values():
         app.router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
 
+    mount("/sent", sent.show)
+    mount("/sent/{id}", notice.show, notice.submit)
+    mount_live("/sent/{id}/figures", notice.show_figures)
     mount("/online", online.show, online.submit)
     mount_live("/online/rows", online.show_rows)
     mount("/users", users.show, users.submit, ADMIN)

@@ -80,7 +80,11 @@ class Language:
         if abs(age_s) < _NOW_S:
             return self.say("just now")
         return format_timedelta(
-            timedelta(seconds=-age_s), add_direction=True, threshold=1.2, locale=self._locale
+            timedelta(seconds=-age_s),
+            granularity="minute",
+            threshold=1.2,
+            add_direction=True,
+            locale=self._locale,
         )
 
     def date(self, at: float) -> str:

@@ -121,7 +121,7 @@ class Pages:
         return environment
 
     def page(
-        self, template: str, spoken: Language, status: int = 200, **values: object
+        self, template: str, spoken: Language, status: int = 200, /, **values: object
     ) -> web.Response:
         """
         Render one page; every value is escaped.
@@ -132,7 +132,7 @@ class Pages:
             text=html, status=status, content_type="text/html", charset="utf-8", headers=headers
         )
 
-    def part(self, template: str, spoken: Language, **values: object) -> str:
+    def part(self, template: str, spoken: Language, /, **values: object) -> str:
         """
         Render a template as it is; every value is escaped.
         """

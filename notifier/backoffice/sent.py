@@ -85,7 +85,7 @@ class NoticePage:
             nonlocal seen
             seen = changes.count
             status = await self._inbox.status(kept.id)
-            return visit.part("figures.html", status=status)
+            return visit.part("figures.html", became=status)
 
         return await self._live.answer(visit.request, render, lambda: changes.wait(seen))
 
@@ -122,5 +122,5 @@ class NoticePage:
             failure=failure,
             notice=Shown.of(kept, self._clock(), visit.language),
             users=kept.users if len(kept.users) > 1 else (),
-            status=await self._inbox.status(kept.id),
+            became=await self._inbox.status(kept.id),
         )

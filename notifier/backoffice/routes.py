@@ -12,6 +12,7 @@ from itsdangerous import URLSafeTimedSerializer
 
 from notifier.accounts import Accounts
 from notifier.backoffice.audit import AuditLog
+from notifier.backoffice.compose import ComposePage
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
 from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
@@ -66,6 +67,7 @@ def setup(
     live = Live()
     keeper = Keeper(endpoint, accounts, audit)
     online = OnlinePage(endpoint, keeper, live, wall_clock)
+    compose = ComposePage(endpoint, inbox, accounts, audit, wall_clock)
     sent = SentPage(inbox.store, wall_clock)
     notice = NoticePage(inbox, audit, live, wall_clock)
     users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
@@ -90,6 +92,8 @@ def setup(
     for asset in pages.assets.values():
         app.router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
 
+    mount("", compose.show, compose.submit)
+    mount_live("/find", compose.find)
     mount("/sent", sent.show)
     mount("/sent/{id}", notice.show, notice.submit)
     mount_live("/sent/{id}/figures", notice.show_figures)

@@ -102,7 +102,8 @@ class Visit:
         self, perform: Callable[[], Awaitable[Outcome]], then: str
     ) -> web.Response | None:
         """
-        Do what the form asks for, once, and lead to the path `then`, which tells of it.
+        Do what the form asks for, once, and lead to the path `then`, or that of the
+        outcome, which tells of it.
 
         The same form sent in twice is done once. Returns None where `perform` raised
         anything, which is in the log: then the page is to be shown with what was
@@ -111,7 +112,7 @@ class Visit:
         asked = sorted(item for item in self.fields.items() if item[0] not in _NOT_ASKED)
         act_id = hashlib.sha256(repr((self.path, asked)).encode()).hexdigest()[:32]
         outcome = await self.login.acts.once(act_id, lambda: self._perform(perform))
-        return see_other(f"{then}?done={act_id}") if outcome else None
+        return see_other(f"{outcome.then or then}?done={act_id}") if outcome else None
 
     async def _perform(self, perform: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
         try:

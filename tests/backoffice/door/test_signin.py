@@ -230,7 +230,7 @@ async def test_page_that_was_asked_for_comes_after_signing_in(browser: Browser) 
     page = await browser.get(f"{SENT}?q=hello%20you")
     assert page.path == SIGN_IN
     page = await browser.submit(page, SIGN_IN, name=NAME, password=PASSWORD)
-    assert page.response.url.path_qs == f"{SENT}?q=hello%20you"
+    assert (page.path, page.response.url.query["q"]) == (SENT, "hello you")
 
 
 async def test_form_is_filled_in_again_when_the_log_in_had_ended(

@@ -41,26 +41,26 @@ class Language:
     code: str
     _translations: NullTranslations
 
-    def say(self, words: str, **values: object) -> str:
+    def say(self, words: str, /, **values: object) -> str:
         """
         Say it with the values in place of each `%(name)s`.
         """
         return self._translations.gettext(words) % values
 
-    def count(self, one: str, many: str, number: int, **values: object) -> str:
+    def count(self, one: str, many: str, number: int, /, **values: object) -> str:
         """
         Say the one or the other by number, which stands in for `%(n)s`.
         """
         words = self._translations.ngettext(one, many, number)
         return words % {"n": self.number(number), **values}
 
-    def say_in_page(self, words: str, **values: object) -> Markup:
+    def say_in_page(self, words: str, /, **values: object) -> Markup:
         """
         Say it in a page: values are escaped, unless they are markup themselves.
         """
         return Markup(self._translations.gettext(words)) % values  # noqa: S704 - ours
 
-    def count_in_page(self, one: str, many: str, number: int, **values: object) -> Markup:
+    def count_in_page(self, one: str, many: str, number: int, /, **values: object) -> Markup:
         """
         Count in a page, as `say_in_page` says.
         """

@@ -56,7 +56,9 @@ class Live:
         """
         waiting = [asyncio.ensure_future(one) for one in (changed(), self._is_over.wait())]
         try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                await one  # raises what it failed with, or this would be asked ever again
         finally:
             for one in waiting:
                 one.cancel()

@@ -107,8 +107,10 @@ class Reception:
                 return self._refused(request, refusal)
             except (EngineError, SQLAlchemyError, OSError) as error:
                 log_failure(f"{request.method} {request.path}", error)
-                words = "The server could not read its database. Its log says why. Try again."
-                return self._refused(request, Refusal(503, words))
+                broken = Refusal(
+                    503, "The server could not read its database. Its log says why. Try again."
+                )
+                return self._refused(request, broken)
 
         return answer
 

@@ -16,6 +16,7 @@ from notifier.backoffice.compose import ComposePage
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
 from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
+from notifier.backoffice.door.passwords import Passwords
 from notifier.backoffice.door.seals import Seals
 from notifier.backoffice.door.signin import SignIn
 from notifier.backoffice.keeper import Keeper
@@ -62,7 +63,8 @@ def setup(
     """
     pages = Pages()
     gate = Gate(Logins(), Seals(signer), clock, is_https)
-    sign_in = SignIn(gate, pages, operators, audit)
+    passwords = Passwords(gate, operators)
+    sign_in = SignIn(gate, pages, operators, audit, passwords)
     reception = Reception(gate, pages, sign_in)
     live = Live()
     keeper = Keeper(endpoint, accounts, audit)

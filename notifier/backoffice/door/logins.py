@@ -35,7 +35,8 @@ class Login:
 
     id: str
     operator: str
-    operator_id: int
+    operator_since: float
+    """When the operator was added: another one may have been given the name since."""
     sign_outs: int
     """What `Operator.sign_outs` was when this was opened; by another one it is over."""
     opened_at: float
@@ -56,7 +57,8 @@ class Login:
         """
         return (
             operator is not None
-            and operator.id == self.operator_id
+            and operator.name == self.operator
+            and operator.created_at == self.operator_since
             and operator.sign_outs == self.sign_outs
         )
 
@@ -80,7 +82,7 @@ class Logins:
         login = Login(
             id=secrets.token_urlsafe(32),
             operator=operator.name,
-            operator_id=operator.id,
+            operator_since=operator.created_at,
             sign_outs=operator.sign_outs,
             opened_at=now,
             used_at=now,
@@ -111,11 +113,13 @@ class Logins:
             return None
         return login
 
-    def count(self, operator: str) -> int:
+    def count(self, operator: Operator, now: float) -> int:
         """
-        Count the log-ins of an operator.
+        Count the log-ins that an operator has now.
         """
-        return sum(login.operator == operator for login in self._by_id.values())
+        return sum(
+            login.is_of(operator) and not login.is_over(now) for login in self._by_id.values()
+        )
 
     def close(self, login_id: str) -> None:
         """

@@ -36,6 +36,8 @@ PASSWORD_MAX_CHARACTERS: Final = 1_000
 NAME_MAX_CHARACTERS: Final = 100
 """A name is shown beside each notice; a longer one is refused."""
 
+MAX_CODE_POINTS: Final = 4
+"""Code points that a keyboard may take for one character, at most."""
 
 OPERATOR: Final = "operator"
 """Sends notices, and throws users out."""
@@ -132,10 +134,10 @@ class OperatorStore:
         Add an operator; raise ValueError saying what is wrong otherwise.
 
         A name that is taken is `OperatorExists`, itself a ValueError. Where no role
-        is given the first one is an admin, and the others are operators.
+        is given it is an admin if there is none yet, and an operator otherwise.
         """
         name, password = checked_name(name), checked_password(password)
-        role = _checked_role(role or (ADMIN if self.is_empty() else OPERATOR))
+        role = _checked_role(role or (OPERATOR if self._has_admin() else ADMIN))
         operator = Operator(
             name=name,
             password_hash=self._hasher.hash(password),
@@ -157,7 +159,8 @@ class OperatorStore:
         Takes as long for a name that nobody has as for a wrong password. A
         hash made with other parameters than today's is made anew.
         """
-        password, nobodys_hash = unicodedata.normalize("NFC", password), self._nobodys_hash
+        nobodys_hash = self._nobodys_hash  # on first need by whoever comes first, known or not
+        password = _composed(password, PASSWORD_MAX_CHARACTERS)
         with self._session() as session:
             operator = session.scalar(_named(name))
             stored = operator.password_hash if operator else nobodys_hash
@@ -238,6 +241,10 @@ class OperatorStore:
         """
         return self._hasher.hash("nobody's password")
 
+    def _has_admin(self) -> bool:
+        with self._session() as session:
+            return bool(session.scalar(select(exists().where(Operator.role == ADMIN))))
+
     @contextmanager
     def _changing(self, name: str) -> Iterator[Operator]:
         """
@@ -270,13 +277,23 @@ class OperatorStore:
             return False
 
 
-def _normal(name: str) -> str:
-    # The same letters typed on two keyboards may differ in how they are composed.
-    return unicodedata.normalize("NFC", name).strip()
+def normal_name(name: str) -> str:
+    """
+    Return a name as it is looked up, however it was typed.
+    """
+    return _composed(name, NAME_MAX_CHARACTERS).strip()
+
+
+def _composed(text: str, max_characters: int) -> str:
+    # The same letters typed on two keyboards may differ in how they are composed. What is longer
+    # than any text that is kept stays as it is: composing takes the square of the length.
+    if len(text) > max_characters * MAX_CODE_POINTS:
+        return text
+    return unicodedata.normalize("NFC", text)
 
 
 def _named(name: str) -> Select[Operator]:
-    return select(Operator).where(Operator.name == _normal(name))
+    return select(Operator).where(Operator.name == normal_name(name))
 
 
 def _checked_role(role: str) -> str:
@@ -289,7 +306,7 @@ def checked_name(name: str) -> str:
     """
     Return a name as it is kept; raise ValueError saying what is wrong with it.
     """
-    name = _normal(name)
+    name = normal_name(name)
     if not 1 <= len(name) <= NAME_MAX_CHARACTERS:
         raise ValueError(f"name must have 1 to {NAME_MAX_CHARACTERS} characters, got {len(name)}")
     if not name.isprintable():
@@ -301,7 +318,7 @@ def checked_password(password: str) -> str:
     """
     Return a password as it is hashed; raise ValueError saying what is wrong with it.
     """
-    password = unicodedata.normalize("NFC", password)
+    password = _composed(password, PASSWORD_MAX_CHARACTERS)
     if len(password) < PASSWORD_MIN_CHARACTERS:
         raise ValueError(
             f"password must have at least {PASSWORD_MIN_CHARACTERS} characters, got {len(password)}"

@@ -6,29 +6,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import re
 from typing import Final
 
 from aiohttp import web
 from attrs import define, field, frozen
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.backoffice.audit import Act, AuditLog
 from notifier.backoffice.door.fields import SIGN_IN_MAX_BYTES, Refusal, read_fields
 from notifier.backoffice.door.gate import LOGIN_COOKIE, PREFIX, Gate
-from notifier.backoffice.door.operators import NAME_MAX_CHARACTERS, Operator, OperatorStore
-from notifier.backoffice.door.throttle import Throttle
+from notifier.backoffice.door.operators import Operator, OperatorStore
+from notifier.backoffice.door.passwords import Passwords, Unchecked
 from notifier.backoffice.languages import Language, choose
 from notifier.backoffice.pages import Pages
-
-MAX_CHECKS: Final = 2
-"""Passwords checked at once: each takes a core and 64 MiB for some 50 ms."""
-
-MAX_WAITING: Final = 40
-"""
-Sign-ins waiting for their check, about a second's worth; at the limit they are
-told to try again.
-"""
+from notifier.logs import log_failure
 
 _OURS: Final = re.compile(rf"{PREFIX}(/[A-Za-z0-9_/-]*)?(\?[^\s\\]*)?")
 
@@ -63,9 +55,8 @@ class SignIn:
     _pages: Pages
     _operators: OperatorStore
     _audit: AuditLog
-    _throttle: Throttle = field(factory=Throttle)
-    _checks: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(MAX_CHECKS))
-    _waiting: int = 0
+    _passwords: Passwords
+    _noting: set[asyncio.Task[None]] = field(factory=set, init=False)
 
     async def operator(self, request: web.Request, *, is_used: bool = True) -> Operator | None:
         """
@@ -144,38 +135,34 @@ class SignIn:
         return response
 
     async def _try(self, request: web.Request, language: Language, asked: _Asked) -> web.Response:
-        if self._waiting >= MAX_WAITING:
-            words = language.say("Too many people are signing in right now. Try again in a moment.")
-            return await self._page(request, 503, failure=words, asked=asked)
-        counted = self._counted(request, asked.name)
-        if wait := self._throttle.attempt(counted, self._gate.clock()):
-            words = _wait_words(wait, language)
-            response = await self._page(request, 429, failure=words, asked=asked)
-            response.headers["Retry-After"] = str(math.ceil(wait))
+        try:
+            operator = await self._passwords.check(request, asked.name, asked.password)
+        except Unchecked as why:
+            words = why.words(language)
+            response = await self._page(request, why.status, failure=words, asked=asked)
+            response.headers.update(why.headers)
             return response
-        operator = await self._verify(asked)
         if operator is None:
-            await self._note_failure(asked.name)
+            self._note_failure(asked.name)
             words = language.say("This name and password do not belong together.")
             return await self._page(request, 403, failure=words, asked=asked)
-        self._throttle.forget(counted)
         return await self._welcome(request, operator, asked)
 
-    def _counted(self, request: web.Request, name: str) -> str:
-        """
-        Name what the throttle counts: a browser that has signed in has a count of its own,
-        so that a stranger who guesses keeps nobody from working.
-        """
-        # Cut because no operator's name is longer, and what is remembered of a name is bounded.
-        counted = name[:NAME_MAX_CHARACTERS]
-        return f"known {counted}" if self._gate.knows(request, counted) else f"any {counted}"
-
-    async def _note_failure(self, name: str) -> None:
+    def _note_failure(self, name: str) -> None:
         # Without the name: people type passwords into the wrong field.
         logger.warning("a sign-in to the back office failed")
-        operator = await asyncio.to_thread(self._operators.get, name)
-        if operator is not None:
-            await asyncio.to_thread(self._audit.note, operator.name, Act.SIGN_IN_FAILED)
+        # The answer does not wait for it: only a name that exists is noted, and that takes time.
+        noting = asyncio.ensure_future(asyncio.to_thread(self._note_failure_of, name))
+        self._noting.add(noting)
+        noting.add_done_callback(self._noting.discard)
+
+    def _note_failure_of(self, name: str) -> None:
+        try:
+            operator = self._operators.get(name)
+            if operator is not None:
+                self._audit.note(operator.name, Act.SIGN_IN_FAILED)
+        except (SQLAlchemyError, OSError) as error:
+            log_failure("to note that a sign-in failed", error)
 
     async def _welcome(
         self, request: web.Request, operator: Operator, asked: _Asked
@@ -189,14 +176,6 @@ class SignIn:
         await asyncio.to_thread(self._audit.note, operator.name, Act.SIGNED_IN)
         logger.info("operator %r signed in", operator.name)
         return response
-
-    async def _verify(self, asked: _Asked) -> Operator | None:
-        self._waiting += 1
-        try:
-            async with self._checks:
-                return await asyncio.to_thread(self._operators.verify, asked.name, asked.password)
-        finally:
-            self._waiting -= 1
 
     async def _page(
         self,
@@ -242,17 +221,3 @@ def ours(path: str) -> str:
 
 def _see_other(location: str) -> web.Response:
     return web.Response(status=303, headers={"Location": location})
-
-
-def _wait_words(wait: float, language: Language) -> str:
-    if wait > 90:
-        return language.count(
-            "Too many failed attempts for this name. Try again in %(n)s minute.",
-            "Too many failed attempts for this name. Try again in %(n)s minutes.",
-            math.ceil(wait / 60),
-        )
-    return language.count(
-        "Too many failed attempts for this name. Try again in %(n)s second.",
-        "Too many failed attempts for this name. Try again in %(n)s seconds.",
-        math.ceil(wait),
-    )

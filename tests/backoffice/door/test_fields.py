@@ -19,7 +19,7 @@ async def client(aiohttp_client: AiohttpClient) -> Client:
         try:
             return web.json_response(await read_fields(request, 1_024))
         except Refusal as refusal:
-            return web.Response(status=refusal.status, text=refusal.words)
+            return web.Response(status=refusal.status, text=refusal.words % refusal.values)
 
     app = web.Application()
     app.router.add_post("/", answer)

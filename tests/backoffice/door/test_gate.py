@@ -7,18 +7,24 @@ from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
 from itsdangerous import URLSafeTimedSerializer
 
-from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, Browser
-from backoffice.conftest import NewBrowser
-from backoffice.fakes import Clock, FakeDesk
-from notifier.backoffice import OperatorStore, setup
-from notifier.backoffice.door.gate import LOGIN_COOKIE, VISITOR_COOKIE
-from notifier.backoffice.door.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S
-from notifier.inbox import NoticeStore
+from backoffice.browser import HOME, NAME, ONLINE, PASSWORD, SIGN_IN, SIGN_OUT, Browser
+from backoffice.conftest import NewApp, NewBrowser
+from backoffice.fakes import Clock
+from notifier.backoffice.door.gate import (
+    KNOWN_COOKIE,
+    KNOWN_MAX_AGE_S,
+    LOGIN_COOKIE,
+    SECRET_FIELDS,
+    VISITOR_COOKIE,
+    Gate,
+)
+from notifier.backoffice.door.logins import LOGIN_IDLE_S, LOGIN_MAX_AGE_S, Logins
+from notifier.backoffice.door.seals import Seals
 
 
 async def set_cookies(browser: Browser) -> SimpleCookie:
     page = await browser.get(SIGN_IN)
-    fields = {**page.forms[SIGN_IN], "name": NAME, "password": PASSWORD}
+    fields = page.fields(SIGN_IN, name=NAME, password=PASSWORD)
     response = await browser.client.post(SIGN_IN, data=fields, allow_redirects=False)
     cookies: SimpleCookie = page.response.cookies
     cookies.load({LOGIN_COOKIE: response.cookies[LOGIN_COOKIE]})
@@ -33,7 +39,7 @@ async def test_cookies_are_out_of_reach_when_set(browser: Browser, name: str) ->
     cookie = (await set_cookies(browser))[name]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Strict"
-    assert cookie["path"] == FORM
+    assert cookie["path"] == HOME
     assert not cookie["domain"]
     assert not cookie["max-age"]
     assert not cookie["secure"]
@@ -41,13 +47,7 @@ async def test_cookies_are_out_of_reach_when_set(browser: Browser, name: str) ->
 
 @pytest.mark.parametrize("name", [LOGIN_COOKIE, VISITOR_COOKIE])
 async def test_cookies_want_https_when_the_request_came_by_it(
-    aiohttp_client: AiohttpClient,
-    desk: FakeDesk,
-    operators: OperatorStore,
-    notices: NoticeStore,
-    signer: URLSafeTimedSerializer,
-    clock: Clock,
-    name: str,
+    aiohttp_client: AiohttpClient, new_app: NewApp, name: str
 ) -> None:
     """
     A cookie set over https never travels without it.
@@ -56,22 +56,13 @@ async def test_cookies_want_https_when_the_request_came_by_it(
     def is_https(request: web.Request) -> bool:
         return request.headers.get("X-Test-Https") == "yes"
 
-    app = web.Application()
-    setup(
-        app,
-        desk=desk,
-        operators=operators,
-        notices=notices,
-        signer=signer,
-        clock=clock,
-        is_https=is_https,
-    )
+    app = new_app(is_https=is_https)
     browser = Browser(await aiohttp_client(app, headers={"X-Test-Https": "yes"}))
     page = await browser.get(SIGN_IN)
     assert page.response.cookies[VISITOR_COOKIE]["secure"]
     # The test server speaks http, so the cookie is carried by hand.
     browser.set_cookie(VISITOR_COOKIE, page.response.cookies[VISITOR_COOKIE].value)
-    fields = {**page.forms[SIGN_IN], "name": NAME, "password": PASSWORD}
+    fields = page.fields(SIGN_IN, name=NAME, password=PASSWORD)
     response = await browser.client.post(SIGN_IN, data=fields, allow_redirects=False)
     assert response.cookies[LOGIN_COOKIE]["secure"]
     assert response.cookies[name]["secure"]
@@ -83,7 +74,7 @@ async def test_login_is_over_when_it_was_idle(browser: Browser, clock: Clock) ->
     """
     await browser.sign_in()
     clock.now += LOGIN_IDLE_S
-    page = await browser.get(FORM)
+    page = await browser.get(ONLINE)
     assert page.path == SIGN_IN
     assert "Your log-in has ended" in page.text
 
@@ -95,9 +86,9 @@ async def test_login_is_over_when_it_is_old(browser: Browser, clock: Clock) -> N
     await browser.sign_in()
     for _ in range(int(LOGIN_MAX_AGE_S // 1_800) - 1):
         clock.now += 1_800
-        assert (await browser.get(FORM)).path == FORM
+        assert (await browser.get(ONLINE)).path == ONLINE
     clock.now += 1_800
-    assert (await browser.get(FORM)).path == SIGN_IN
+    assert (await browser.get(ONLINE)).path == SIGN_IN
 
 
 async def test_login_id_is_new_when_signing_in(browser: Browser) -> None:
@@ -123,9 +114,9 @@ async def test_planted_cookie_is_worth_nothing_when_its_victim_signs_in(
     planted = attacker.cookie(VISITOR_COOKIE)
     assert planted
     victim.set_cookie(VISITOR_COOKIE, planted)
-    assert (await victim.sign_in()).path == FORM
+    assert (await victim.sign_in()).path == ONLINE
     attacker.set_cookie(LOGIN_COOKIE, planted)
-    assert (await attacker.get(FORM)).path == SIGN_IN
+    assert (await attacker.get(ONLINE)).path == SIGN_IN
 
 
 async def test_earlier_login_ends_when_its_browser_signs_in_again(browser: Browser) -> None:
@@ -143,7 +134,7 @@ async def test_earlier_login_ends_when_its_browser_signs_in_again(browser: Brows
     assert browser.cookie(LOGIN_COOKIE) != first
     browser.forget_cookies()
     browser.set_cookie(LOGIN_COOKIE, first)
-    assert (await browser.get(FORM)).path == SIGN_IN
+    assert (await browser.get(ONLINE)).path == SIGN_IN
 
 
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", '"', "é"])
@@ -152,7 +143,7 @@ async def test_nobody_is_signed_in_when_the_cookie_is_forged(browser: Browser, f
     A cookie that we did not sign is as good as none.
     """
     headers = {"Cookie": f"{LOGIN_COOKIE}={forged}"}
-    assert (await browser.get(FORM, headers=headers)).path == SIGN_IN
+    assert (await browser.get(ONLINE, headers=headers)).path == SIGN_IN
 
 
 async def test_nobody_is_signed_in_when_a_csrf_token_is_used_as_a_cookie(
@@ -163,5 +154,42 @@ async def test_nobody_is_signed_in_when_a_csrf_token_is_used_as_a_cookie(
     """
     page = await browser.sign_in()
     browser.forget_cookies()
-    browser.set_cookie(LOGIN_COOKIE, page.forms[FORM]["csrf"])
-    assert (await browser.get(FORM)).path == SIGN_IN
+    browser.set_cookie(LOGIN_COOKIE, page.form(SIGN_OUT).fields["csrf"])
+    assert (await browser.get(ONLINE)).path == SIGN_IN
+
+
+async def test_browser_is_known_when_somebody_has_signed_in_with_it(
+    browser: Browser,
+) -> None:
+    """
+    The cookie that says so stays as long as browsers keep one, and names one operator.
+    """
+    page = await browser.get(SIGN_IN)
+    fields = page.fields(SIGN_IN, name=NAME, password=PASSWORD)
+    response = await browser.client.post(SIGN_IN, data=fields, allow_redirects=False)
+    cookie = response.cookies[KNOWN_COOKIE]
+    assert cookie["max-age"] == str(KNOWN_MAX_AGE_S)
+    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", HOME)
+
+
+async def test_known_browser_is_not_signed_in_by_that(browser: Browser) -> None:
+    """
+    It opens nothing.
+    """
+    await browser.sign_in()
+    known = browser.cookie(KNOWN_COOKIE)
+    assert known
+    browser.forget_cookies()
+    browser.set_cookie(KNOWN_COOKIE, known)
+    browser.set_cookie(LOGIN_COOKIE, known)
+    assert (await browser.get(ONLINE)).path == SIGN_IN
+
+
+def test_unsent_form_comes_back_without_secrets(signer: URLSafeTimedSerializer) -> None:
+    """
+    What an ended log-in had typed is sealed, and passwords are not in it.
+    """
+    gate = Gate(Logins(), Seals(signer), Clock(), lambda _request: False)
+    fields = {"text": "hello", **dict.fromkeys(SECRET_FIELDS, "secret")}
+    assert gate.open_unsent(gate.seal_unsent(fields)) == {"text": "hello"}
+    assert gate.open_unsent("forged") is None

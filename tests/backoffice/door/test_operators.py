@@ -9,7 +9,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from backoffice.fakes import Clock, quick_hasher
-from notifier.backoffice import OperatorExists, OperatorStore
+from notifier.backoffice import LastAdmin, OperatorExists, OperatorStore, OperatorUnknown
+from notifier.backoffice.door.operators import ADMIN, OPERATOR
 
 
 class CountingHasher(PasswordHasher):
@@ -43,7 +44,7 @@ def test_operator_is_verified_when_name_and_password_are_right(store: OperatorSt
     store.add("ada", "correct horse")
     operator = store.verify("ada", "correct horse")
     assert operator
-    assert (operator.name, operator.role, operator.created_at) == ("ada", "operator", 1_234.5)
+    assert (operator.name, operator.role, operator.created_at) == ("ada", "admin", 1_234.5)
 
 
 @pytest.mark.parametrize(
@@ -181,3 +182,118 @@ def test_operator_is_refused_when_the_stored_hash_is_broken(path: Path) -> None:
 
     OperatorStore(path, hasher=Broken()).add("ada", "correct horse")
     assert OperatorStore(path, hasher=quick_hasher()).verify("ada", "correct horse") is None
+
+
+def test_first_operator_is_an_admin(store: OperatorStore) -> None:
+    """
+    And those after are not, unless it is said.
+    """
+    roles = [store.add(name, "correct horse").role for name in ("ada", "bob")]
+    assert roles == [ADMIN, OPERATOR]
+    assert store.add("eve", "correct horse", ADMIN).is_admin
+
+
+def test_next_operator_is_an_admin_when_there_is_none(store: OperatorStore) -> None:
+    """
+    A database of before there were roles gets one by the same command.
+    """
+    store.add("bob", "correct horse", OPERATOR)
+    assert store.add("ada", "correct horse").is_admin
+
+
+def test_adding_is_refused_when_there_is_no_such_role(store: OperatorStore) -> None:
+    """
+    The error names those there are.
+    """
+    with pytest.raises(ValueError, match="expected a role of operator, admin, got a string of 4"):
+        store.add("ada", "correct horse", "king")
+
+
+def test_only_the_new_password_opens_when_it_was_changed(store: OperatorStore) -> None:
+    """
+    And every log-in from before is over.
+    """
+    store.add("ada", "correct horse")
+    store.set_password("ada", "battery staple")
+    assert store.verify("ada", "correct horse") is None
+    operator = store.verify("ada", "battery staple")
+    assert operator
+    assert operator.sign_outs == 1
+
+
+def test_new_password_is_refused_when_it_is_short(store: OperatorStore) -> None:
+    """
+    The old one stays, and so do the log-ins.
+    """
+    store.add("ada", "correct horse")
+    with pytest.raises(ValueError, match="at least 10 characters, got 5"):
+        store.set_password("ada", "horse")
+    operator = store.verify("ada", "correct horse")
+    assert operator
+    assert operator.sign_outs == 0
+
+
+def test_role_is_changed(store: OperatorStore) -> None:
+    """
+    To admin and back, while another one is there.
+    """
+    store.add("ada", "correct horse")
+    store.add("bob", "correct horse")
+    store.set_role("bob", ADMIN)
+    store.set_role("ada", OPERATOR)
+    assert [one.role for one in store.list()] == [OPERATOR, ADMIN]
+
+
+@pytest.mark.parametrize("act", ["remove", "demote"])
+def test_last_admin_stays(store: OperatorStore, act: str) -> None:
+    """
+    Nobody could keep the operators without.
+    """
+    store.add("ada", "correct horse")
+    store.add("bob", "correct horse")
+    with pytest.raises(LastAdmin, match="'ada' is the only admin: make another one first"):
+        store.remove("ada") if act == "remove" else store.set_role("ada", OPERATOR)
+    assert [(one.name, one.role) for one in store.list()] == [("ada", ADMIN), ("bob", OPERATOR)]
+
+
+def test_operator_is_gone_when_removed(store: OperatorStore) -> None:
+    """
+    Neither the password opens, nor does the name stand in the list.
+    """
+    store.add("ada", "correct horse")
+    store.add("bob", "correct horse")
+    store.remove("bob")
+    assert store.get("bob") is None
+    assert store.verify("bob", "correct horse") is None
+
+
+def test_signing_in_is_noted(store: OperatorStore) -> None:
+    """
+    With the time of the last one.
+    """
+    assert store.add("ada", "correct horse").signed_in_at is None
+    store.note_sign_in("ada")
+    operator = store.get("ada")
+    assert operator
+    assert operator.signed_in_at == 1_234.5
+
+
+def test_nothing_is_changed_when_nobody_has_the_name(store: OperatorStore) -> None:
+    """
+    Each of the changes says so.
+    """
+    for change in (store.remove, store.sign_out_everywhere, store.note_sign_in):
+        with pytest.raises(OperatorUnknown, match="there is no operator named 'eve'"):
+            change("eve")
+
+
+def test_long_texts_are_refused_as_they_are(store: OperatorStore) -> None:
+    """
+    Composing takes the square of the length: a megabyte of accents would stop the server.
+    """
+    store.add("ada", "correct horse")
+    accents = "a" + "\u0301\u0323" * 300_000
+    assert store.verify(accents, accents) is None
+    assert store.get(accents) is None
+    with pytest.raises(ValueError, match="got 600,001"):
+        store.set_password("ada", accents)

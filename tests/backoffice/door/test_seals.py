@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from itsdangerous import URLSafeTimedSerializer
 
-from notifier.backoffice.door.seals import DRAFT, LOGIN, LOGIN_CSRF, Seals
+from notifier.backoffice.door.seals import LOGIN, LOGIN_CSRF, UNSENT, Seals
 
 
 def test_value_comes_back_when_its_purpose_is_named(signer: URLSafeTimedSerializer) -> None:
@@ -11,7 +11,7 @@ def test_value_comes_back_when_its_purpose_is_named(signer: URLSafeTimedSerializ
     What was sealed for a purpose opens for it.
     """
     seals = Seals(signer)
-    assert seals.open(DRAFT, seals.seal(DRAFT, {"text": "é\n"})) == {"text": "é\n"}
+    assert seals.open(UNSENT, seals.seal(UNSENT, {"text": "é\n"})) == {"text": "é\n"}
 
 
 def test_value_stays_shut_when_another_purpose_is_named(signer: URLSafeTimedSerializer) -> None:

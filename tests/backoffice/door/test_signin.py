@@ -1,25 +1,23 @@
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 from aiohttp.pytest_plugin import AiohttpClient
-from itsdangerous import URLSafeTimedSerializer
+from channels.drive import until
 
-from backoffice.browser import FORM, NAME, PASSWORD, SIGN_IN, SIGN_OUT, Browser
-from backoffice.conftest import NewBrowser
-from backoffice.fakes import Clock, FakeDesk, quick_hasher
-from notifier.backoffice import Operator, OperatorStore, setup
+from backoffice.browser import HOME, NAME, ONLINE, PASSWORD, SIGN_IN, SIGN_OUT, Browser
+from backoffice.conftest import Connect, NewApp, NewBrowser
+from backoffice.fakes import Clock, quick_hasher
+from notifier.accounts import Accounts
+from notifier.backoffice import Act, AuditLog, OperatorStore
 from notifier.backoffice.door.gate import LOGIN_COOKIE, VISITOR_COOKIE
 from notifier.backoffice.door.logins import LOGIN_IDLE_S
-from notifier.backoffice.door.signin import MAX_CHECKS, MAX_WAITING
-from notifier.backoffice.door.throttle import FIRST_WAIT_S, FREE_ATTEMPTS
-from notifier.inbox import NoticeStore
 
+SCRIPTS = 2  # what the page loads, and the words for it
+USERS = "/backoffice/users"
+SENT = "/backoffice/sent"
 XSS = "\"><script>alert(1)</script>'{{ 7 * 7 }}"
 
 
@@ -28,7 +26,7 @@ async def test_operator_is_let_in_when_name_and_password_are_right(browser: Brow
     Signing in leads to the form, which says who is signed in.
     """
     page = await browser.sign_in()
-    assert (page.status, page.path) == (200, FORM)
+    assert (page.status, page.path) == (200, ONLINE)
     assert "Signed in as ada" in page.text
 
 
@@ -42,7 +40,7 @@ async def test_same_words_come_when_name_or_password_is_wrong(
     page = await browser.sign_in(name, password)
     assert page.status == 403
     assert "This name and password do not belong together." in page.text
-    assert page.forms[SIGN_IN]["name"] == name
+    assert page.form(SIGN_IN).fields["name"] == name
     assert password not in page.html
     assert browser.cookie(LOGIN_COOKIE) is None
 
@@ -69,8 +67,8 @@ async def test_name_stays_text_when_it_is_markup(browser: Browser) -> None:
     A name cannot put anything into the page.
     """
     page = await browser.sign_in(XSS, "wrong horse!")
-    assert "script" not in page.tags
-    assert page.forms[SIGN_IN]["name"] == XSS
+    assert page.html.count("<script") == SCRIPTS
+    assert page.form(SIGN_IN).fields["name"] == XSS
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "a.b.c"])
@@ -81,7 +79,7 @@ async def test_sign_in_is_refused_when_its_token_is_forged(
     Another site cannot sign somebody in; the page comes again and works.
     """
     page = await browser.get(SIGN_IN)
-    fields = {**page.forms[SIGN_IN], "name": NAME, "password": PASSWORD}
+    fields = page.fields(SIGN_IN, name=NAME, password=PASSWORD)
     fields = {**fields, "csrf": token} if token is not None else fields
     if token is None:
         del fields["csrf"]
@@ -89,7 +87,7 @@ async def test_sign_in_is_refused_when_its_token_is_forged(
     assert page.status == 403
     assert "This page was too old." in page.text
     page = await browser.submit(page, SIGN_IN, name=NAME, password=PASSWORD)
-    assert page.path == FORM
+    assert page.path == HOME
 
 
 async def test_sign_in_is_refused_when_its_token_is_another_visitors(
@@ -124,157 +122,18 @@ async def test_two_sign_in_pages_work_when_both_are_open(browser: Browser) -> No
     first = await browser.get(SIGN_IN)
     await browser.get(SIGN_IN)
     page = await browser.submit(first, SIGN_IN, name=NAME, password=PASSWORD)
-    assert page.path == FORM
+    assert page.path == HOME
 
 
-async def test_waiting_is_asked_for_when_there_were_many_attempts(
-    browser: Browser, clock: Clock
+async def test_page_says_how_to_begin_when_there_is_no_operator(
+    aiohttp_client: AiohttpClient, new_app: NewApp, tmp_path: Path
 ) -> None:
-    """
-    After some failures even the right password has to wait, and then works.
-    """
-    for _ in range(FREE_ATTEMPTS):
-        assert (await browser.sign_in(password="wrong horse!")).status == 403
-    page = await browser.sign_in()
-    assert page.status == 429
-    assert "Too many failed attempts for this name. Try again in 2 seconds." in page.text
-    assert page.response.headers["Retry-After"] == "2"
-    assert page.forms[SIGN_IN]["name"] == NAME
-    clock.now += FIRST_WAIT_S
-    assert (await browser.sign_in()).path == FORM
-
-
-async def test_wait_is_told_in_minutes_when_it_is_long(browser: Browser, clock: Clock) -> None:
-    """
-    A person does not reckon in hundreds of seconds.
-    """
-    for _ in range(FREE_ATTEMPTS + 8):
-        await browser.sign_in(password="wrong horse!")
-        clock.now += 512
-    await browser.sign_in(password="wrong horse!")
-    clock.now += 1
-    assert "Try again in 15 minutes." in (await browser.sign_in()).text
-
-
-async def test_unknown_name_has_to_wait_too(browser: Browser) -> None:
-    """
-    The throttle does not tell which names exist.
-    """
-    statuses = [(await browser.sign_in("bob", "wrong horse!")).status for _ in range(6)]
-    assert statuses == [403] * FREE_ATTEMPTS + [429]
-
-
-async def test_guesses_are_counted_when_they_come_at_once(browser: Browser) -> None:
-    """
-    A burst of guesses gets no further than one after the other.
-    """
-    page = await browser.get(SIGN_IN)
-    burst = [
-        browser.submit(page, SIGN_IN, name=NAME, password=f"wrong horse {number}")
-        for number in range(20)
-    ]
-    statuses = [page.status for page in await asyncio.gather(*burst)]
-    assert statuses.count(429) == 20 - FREE_ATTEMPTS
-
-
-async def test_attempts_are_forgotten_when_the_password_was_right(browser: Browser) -> None:
-    """
-    Mistyping now and then never adds up.
-    """
-    for _ in range(3):
-        for _ in range(FREE_ATTEMPTS - 1):
-            await browser.sign_in(password="wrong horse!")
-        page = await browser.sign_in()
-        await browser.submit(page, SIGN_OUT)
-
-
-class SlowStore(OperatorStore):
-    """
-    Holds every check until it is told to go on, and notes its thread.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, hasher=quick_hasher())
-        self.threads: list[int] = []
-        self.at_once = 0
-        self.most_at_once = 0
-        self.started = threading.Semaphore(0)
-        self.may_end = threading.Event()
-        self._lock = threading.Lock()
-
-    def verify(self, name: str, password: str) -> Operator | None:
-        self.threads.append(threading.get_ident())
-        with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-        self.started.release()
-        self.may_end.wait(10)
-        with self._lock:
-            self.at_once -= 1
-        return super().verify(name, password)
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> SlowStore:
-    return SlowStore(tmp_path / "slow.db")
-
-
-@pytest.fixture
-async def slow_browser(
-    aiohttp_client: AiohttpClient,
-    desk: FakeDesk,
-    slow: SlowStore,
-    notices: NoticeStore,
-    signer: URLSafeTimedSerializer,
-    clock: Clock,
-) -> Browser:
-    app = web.Application()
-    setup(app, desk=desk, operators=slow, notices=notices, signer=signer, clock=clock)
-    return Browser(await aiohttp_client(app))
-
-
-async def test_server_goes_on_answering_when_a_password_is_checked(
-    slow_browser: Browser, slow: SlowStore
-) -> None:
-    """
-    The check runs in a thread of its own.
-    """
-    page = await slow_browser.get(SIGN_IN)
-    check = asyncio.ensure_future(slow_browser.submit(page, SIGN_IN, name=NAME, password=PASSWORD))
-    assert await asyncio.to_thread(slow.started.acquire, timeout=10)
-    assert (await slow_browser.client.get(f"{FORM}/style.css")).status == 200
-    slow.may_end.set()
-    await check
-    assert threading.get_ident() not in slow.threads
-
-
-async def test_checks_are_bounded_when_many_sign_in_at_once(
-    slow_browser: Browser, slow: SlowStore
-) -> None:
-    """
-    A flood of sign-ins neither takes all memory nor waits for ever: some are sent away.
-    """
-    page = await slow_browser.get(SIGN_IN)
-    flood = [
-        asyncio.ensure_future(
-            slow_browser.submit(page, SIGN_IN, name=f"name-{number}", password="wrong horse!")
-        )
-        for number in range(MAX_WAITING + 5)
-    ]
-    done, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_COMPLETED)
-    assert {task.result().status for task in done} == {503}
-    assert "Try again in a moment" in done.pop().result().text
-    slow.may_end.set()
-    statuses = [page.status for page in await asyncio.gather(*flood)]
-    assert sorted(statuses) == [403] * MAX_WAITING + [503] * 5
-    assert slow.most_at_once <= MAX_CHECKS
-
-
-async def test_page_says_how_to_begin_when_there_is_no_operator(slow_browser: Browser) -> None:
     """
     A newcomer reads which command makes the first operator.
     """
-    assert "notifier operator add NAME" in (await slow_browser.get(SIGN_IN)).text
+    empty = OperatorStore(tmp_path / "empty.db", hasher=quick_hasher())
+    browser = Browser(await aiohttp_client(new_app(operators=empty)))
+    assert "notifier operator add NAME" in (await browser.get(SIGN_IN)).text
 
 
 async def test_page_is_quiet_about_it_when_there_is_an_operator(browser: Browser) -> None:
@@ -295,23 +154,26 @@ async def test_login_is_worth_nothing_when_signed_out(browser: Browser) -> None:
     assert "You are signed out." in page.text
     assert browser.cookie(LOGIN_COOKIE) is None
     browser.set_cookie(LOGIN_COOKIE, stolen)
-    assert (await browser.get(FORM)).path == SIGN_IN
+    assert (await browser.get(ONLINE)).path == SIGN_IN
 
 
 async def test_nothing_is_done_when_a_form_is_replayed_after_signing_out(
-    browser: Browser, desk: FakeDesk
+    browser: Browser, connect: Connect, accounts: Accounts
 ) -> None:
     """
     Neither is a whole request, cookie and token and all.
     """
+    await connect("carla")
     page = await browser.sign_in()
     stolen = browser.cookie(LOGIN_COOKIE)
     assert stolen
     await browser.submit(page, SIGN_OUT)
     browser.set_cookie(LOGIN_COOKIE, stolen)
-    page = await browser.submit(page, act="send", to="everyone", text="hello")
+    page = await browser.submit(page, ONLINE, act="keep_out:carla")
     assert page.status == 403
-    assert desk.asked == []
+    account = await accounts.get("carla")
+    assert account
+    assert not account.is_disabled
 
 
 @pytest.mark.parametrize("token", ["", "x.y.z"])
@@ -324,7 +186,7 @@ async def test_signing_out_is_refused_when_its_token_is_forged(
     await browser.sign_in()
     page = await browser.post(SIGN_OUT, {"csrf": token})
     assert page.status == 403
-    assert (await browser.get(FORM)).path == FORM
+    assert (await browser.get(ONLINE)).path == ONLINE
 
 
 async def test_signing_out_is_fine_when_the_log_in_is_over(browser: Browser, clock: Clock) -> None:
@@ -359,3 +221,86 @@ async def test_visitors_cookie_goes_when_signed_in(browser: Browser) -> None:
     """
     await browser.sign_in()
     assert browser.cookie(VISITOR_COOKIE) is None
+
+
+async def test_page_that_was_asked_for_comes_after_signing_in(browser: Browser) -> None:
+    """
+    With what stood in its address.
+    """
+    page = await browser.get(f"{SENT}?q=hello%20you")
+    assert page.path == SIGN_IN
+    page = await browser.submit(page, SIGN_IN, name=NAME, password=PASSWORD)
+    assert (page.path, page.response.url.query["q"]) == (SENT, "hello you")
+
+
+async def test_form_is_filled_in_again_when_the_log_in_had_ended(
+    browser: Browser, clock: Clock
+) -> None:
+    """
+    Nothing was done, and nothing that was typed is lost.
+    """
+    await browser.sign_in()
+    page = await browser.get(USERS)
+    clock.now += LOGIN_IDLE_S
+    page = await browser.submit(page, USERS, act="add", id="carla", name="Carla")
+    assert page.status == 403
+    assert "what you typed is back in the form" in page.text
+    page = await browser.submit(page, SIGN_IN, name=NAME, password=PASSWORD)
+    assert page.path == USERS
+    fields = page.form(USERS, act="add").fields
+    assert (fields["id"], fields["name"]) == ("carla", "Carla")
+    assert (await browser.get(USERS)).form(USERS, act="add").fields["id"] == ""
+
+
+async def test_form_is_lost_when_its_seal_is_forged(browser: Browser) -> None:
+    """
+    Nobody else can put words into an operator's form.
+    """
+    page = await browser.get(SIGN_IN, params={"next": USERS})
+    fields = page.fields(SIGN_IN, name=NAME, password=PASSWORD)
+    page = await browser.post(SIGN_IN, {**fields, "unsent": "eyJpZCI6ImV2aWwifQ.x.y"})
+    assert page.path == USERS
+    assert page.form(USERS, act="add").fields["id"] == ""
+
+
+async def test_signing_in_and_out_is_in_the_trail(browser: Browser, audit: AuditLog) -> None:
+    """
+    And so is a failed attempt, under a name that exists; others may be a password.
+    """
+    await browser.sign_in("my password by mistake", "wrong horse!")
+    await browser.sign_in(password="wrong horse!")
+    await until(lambda: len(audit.page(9)) == 1)
+    page = await browser.sign_in()
+    await browser.submit(page, SIGN_OUT)
+    assert [(one.operator, one.act) for one in audit.page(9)] == [
+        (NAME, Act.SIGNED_OUT),
+        (NAME, Act.SIGNED_IN),
+        (NAME, Act.SIGN_IN_FAILED),
+    ]
+
+
+async def test_login_ends_when_its_operator_is_removed(
+    browser: Browser, operators: OperatorStore, wall_clock: Clock
+) -> None:
+    """
+    At the next request, and another one of the same name does not get it.
+    """
+    operators.add("eve", PASSWORD)
+    await browser.sign_in("eve")
+    operators.remove("eve")
+    wall_clock.now += 1
+    operators.add("eve", PASSWORD)
+    assert (await browser.get(ONLINE)).path == SIGN_IN
+
+
+async def test_login_ends_when_its_operator_is_signed_out_everywhere(
+    browser: Browser, operators: OperatorStore
+) -> None:
+    """
+    From another browser, or from the command line.
+    """
+    await browser.sign_in()
+    operators.sign_out_everywhere(NAME)
+    page = await browser.get(ONLINE)
+    assert page.path == SIGN_IN
+    assert "Your log-in has ended" in page.text

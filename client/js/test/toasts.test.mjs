@@ -152,10 +152,12 @@ test("each has its time by its level, an urgent one for ever", () => {
   const queue = new Queue()
   queue.update([toast("1"), toast("2", "warning"), toast("3", "urgent")], 0)
   assert.equal(queue.deadline(), SHOWN_MS.info)
-  assert.deepEqual(queue.over(7_999), [])
-  assert.deepEqual(queue.over(8_000), ["1"])
-  assert.deepEqual(queue.over(15_000), ["1", "2"])
-  assert.deepEqual(queue.over(1e9), ["1", "2"])
+  assert.deepEqual(queue.take(7_999), [])
+  assert.deepEqual(queue.take(8_000), ["1"])
+  assert.deepEqual(queue.take(8_000), [])
+  assert.deepEqual(queue.take(15_000), ["2"])
+  assert.deepEqual(queue.take(1e9), [])
+  assert.deepEqual(queue.shown, ["3"])
 })
 
 test("the clocks stand while anything holds them", () => {
@@ -165,10 +167,10 @@ test("the clocks stand while anything holds them", () => {
   queue.hold("hidden", true, 2_000)
   queue.hold("hover", false, 3_000)
   assert.equal(queue.deadline(), Infinity)
-  assert.deepEqual(queue.over(100_000), [])
+  assert.deepEqual(queue.take(100_000), [])
   queue.hold("hidden", false, 100_000)
   assert.equal(queue.deadline(), 107_000)
-  assert.deepEqual(queue.over(107_000), ["1"])
+  assert.deepEqual(queue.take(107_000), ["1"])
 })
 
 // --- tabs

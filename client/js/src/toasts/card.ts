@@ -64,7 +64,7 @@ function anchor(link: string, words: Words, follow?: () => void): HTMLAnchorElem
   const { host } = new URL(link)
   const whole = make(
     "a", { href: link, target: "_blank", rel: "noopener noreferrer", part: "link" },
-    words.open(host), icon("link"), make("span", { class: "unheard" }, words.newTab),
+    words.open(host), icon("link"), make("span", { class: "unheard" }, ` ${words.newTab}`),
   )
   whole.addEventListener("click", () => follow?.())
   whole.addEventListener("auxclick", () => follow?.())

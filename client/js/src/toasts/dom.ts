@@ -26,9 +26,9 @@ export function icon(name: keyof typeof PATHS): SVGSVGElement {
 }
 
 const PATHS = {
-  info: "M12 11v6M12 7.2v.1",
+  info: "M12 10.5v7.5M12 6v.1",
   success: "M6.5 12.5l3.8 3.8 7.2-8",
-  warning: "M12 6.5v7M12 17.2v.1",
+  warning: "M12 5.5v8M12 18v.1",
   urgent: "M12 3.5l9 16H3zM12 10v4.5M12 16.9v.1",
   bell: "M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21.2h4",
   close: "M6.5 6.5l11 11M17.5 6.5l-11 11",

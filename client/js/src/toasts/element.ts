@@ -163,7 +163,7 @@ export class NotifierToasts extends HTMLElement {
   private _update(): void {
     const now = Date.now()
     const { _member: member, _words: words } = this
-    const over = this._stack.queue.over(now)
+    const over = this._stack.queue.take(now)
     if (over.length && member) return member.ranOut(over) // and comes back here
     this._stack.update(this._bell.isOpen ? [] : member?.inbox.toasts(now) ?? [], now)
     this._bell.update({

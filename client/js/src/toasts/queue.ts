@@ -39,13 +39,15 @@ export class Queue {
     else this._holds.delete(reason)
   }
 
-  /** Ids whose time is over. They stay on show until `update`. */
-  over(now: number): string[] {
+  /** Take the ids whose time is over: they are on show no more, and are not to be among what `update` is given. */
+  take(now: number): string[] {
     this._run(now)
-    return this.shown.filter(id => this._left.get(id)! <= 0)
+    const over = this.shown.filter(id => this._left.get(id)! <= 0)
+    over.forEach(id => this._left.delete(id))
+    return over
   }
 
-  /** When `over` will have one. */
+  /** When `take` will have one. */
   deadline(): number {
     return this._holds.size ? Infinity : this._now + Math.min(Infinity, ...this._left.values())
   }

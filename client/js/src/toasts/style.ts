@@ -43,7 +43,7 @@ const CARD = `
 }
 .success { --_level: var(--_success) } .warning { --_level: var(--_warning) } .urgent { --_level: var(--_urgent) }
 .face {
-  flex: none; display: grid; place-items: center; width: 2rem; height: 2rem; border-radius: 50%; font-size: 1.125rem;
+  flex: none; display: grid; place-items: center; width: 2rem; height: 2rem; border-radius: 50%; font-size: 1.25rem;
   color: var(--_level); background: color-mix(in srgb, var(--_level) 14%, var(--_surface));
 }
 .content { flex: 1; min-width: 0; position: relative }
@@ -86,12 +86,13 @@ const WIDGET = `
   inset-block-start: calc(var(--_inset) + 3.25rem); max-height: calc(100% - 2 * var(--_inset) - 3.25rem);
 }
 .corner > * { pointer-events: auto }
-.stack { display: flex; flex-direction: column; gap: .625rem; overflow-y: auto; min-height: 0; padding: 1rem; margin: -1rem; pointer-events: none; scrollbar-width: none }
+.stack { display: flex; flex-direction: column; gap: .625rem; overflow-y: auto; min-height: 0; padding: .75rem 1.75rem 2.5rem; margin: -.75rem -1.75rem -2.5rem; pointer-events: none; scrollbar-width: none }
 .stack .card { flex: none; pointer-events: auto; border-radius: var(--_radius); box-shadow: var(--_shadow), 0 0 0 1px var(--_edge) }
 .panel {
   display: flex; flex-direction: column; min-height: 0; max-height: 36rem; overflow: clip;
   background: var(--_surface); border: 1px solid var(--_edge); border-radius: var(--_radius); box-shadow: var(--_shadow);
 }
+.panel:focus-visible { outline: none }
 .head { display: flex; align-items: center; justify-content: space-between; padding: .75rem 1rem .75rem 1.25rem; border-block-end: 1px solid var(--_edge) }
 .head:dir(rtl) { padding: .75rem 1.25rem .75rem 1rem }
 .head .close { margin: 0; margin-inline-end: -.5rem }

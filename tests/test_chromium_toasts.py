@@ -45,6 +45,7 @@ class SeenRoom(RoomChannel):
 class WithMe(UserSocket):
     channels = {"room:*": SeenRoom, "user:*": UserChannel, "me": Me}
 
+
 pytestmark = pytest.mark.browser
 
 
@@ -120,6 +121,8 @@ async def test_two_lines_show_each_notice_once_and_soon(tmp_path: Path) -> None:
         assert max(seen["late"]) < SOON_MS
         assert seen["websockets"] == (carrier == "websocket")
         assert seen["violations"] == []
+    cut_off = {"offline": "Reconnecting…", "shown": ["Meanwhile"]}
+    assert steps["bob, who was cut off"] == cut_off
     assert steps["carl, who was away"]["shown"] == ["To carl"]
 
 
@@ -143,6 +146,16 @@ async def test_tabs_without_locks_connect_each_and_still_agree(tmp_path: Path) -
     steps = await run(tmp_path, "alone")
     assert steps["two"] == {"sessions": 2, "shown": {"One": 2}}
     assert steps["dismissed"] == {"left": []}
+
+
+async def test_tab_that_hangs_loses_the_lead(tmp_path: Path) -> None:
+    """
+    To one that the user looks at, after a check and its questions; nothing is lost or doubled.
+    """
+    steps = await run(tmp_path, "hangs")
+    assert 30 <= steps["taken"].pop("seconds") <= 40
+    assert steps["taken"] == {"shown": ["One"], "sessions": 1}
+    assert steps["taken back"] == {"shown": ["One", "Two"], "sessions": 1}
 
 
 async def test_reload_keeps_what_was_on_show_and_what_the_bell_has(tmp_path: Path) -> None:

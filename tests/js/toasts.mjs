@@ -22,8 +22,8 @@ const health = async () => (await fetch(`${given.server}/health`)).json()
 const sessions = async () => Object.values((await health()).sessions).reduce((sum, count) => sum + count)
 
 /** Ask again until the answer is what it should be; give the last one in any case. */
-async function until(ask, isRight) {
-  const end = Date.now() + PATIENCE_MS
+async function until(ask, isRight, patienceMs = PATIENCE_MS) {
+  const end = Date.now() + patienceMs
   for (;;) {
     const answer = await ask()
     if (isRight(answer) || Date.now() > end) return answer
@@ -46,8 +46,9 @@ function watch() {
   })
 }
 
-async function open(context, user) {
+async function open(context, user, hasClock) {
   const page = await context.newPage()
+  if (hasClock) await page.clock.install()
   await page.addInitScript(watch)
   await page.goto(`${given.pages}/${user}/`)
   return page
@@ -129,6 +130,15 @@ const scenarios = {
       const websockets = await page.evaluate(() => "WebSocket" in window)
       say({ step: user, shown: shown.map(one => one.body), told, late, violations, websockets })
     }
+    await shut.setOffline(true)
+    const state = pages.bob.locator("notifier-toasts .state")
+    await state.filter({ hasText: /./ }).waitFor({ state: "attached" })
+    const offline = await state.textContent()
+    await send("bob", "Meanwhile")
+    await shut.setOffline(false)
+    await arrived(pages.bob, "Meanwhile")
+    await joined(pages.bob)
+    say({ step: "bob, who was cut off", offline, shown: (await bodies(pages.bob)).slice(2) })
     const carl = await visitor("carl")
     await arrived(carl, "To carl")
     say({ step: "carl, who was away", shown: await bodies(carl) })
@@ -197,12 +207,37 @@ const scenarios = {
     say({ step: "dismissed", left: await until(async () => (await Promise.all(pages.map(onShow))).flat(), all => !all.length) })
   },
 
-  async reload() {
+  // A page without the widget stands for a tab that hangs: it has the lock, and says nothing.
+  async hangs() {
     const context = await newContext()
-    const page = await context.newPage()
-    await page.clock.install()
-    await page.addInitScript(watch)
-    await page.goto(`${given.pages}/ann/`)
+    const first = await open(context, "ann")
+    await joined(first)
+    const name = await first.evaluate(async () => (await navigator.locks.query()).held[0].name)
+    const silent = await context.newPage()
+    await silent.goto(`${given.pages}/ann/page.css`)
+    await silent.evaluate(name => { navigator.locks.request(name, () => new Promise(() => {})) }, name)
+    const page = await open(context, "ann", true)
+    await joined(page)
+    await first.close()
+    await until(sessions, count => count === 0)
+    await send("ann", "One", { level: "urgent" })
+    let seconds = 0
+    while (seconds < 60 && !await sessions()) {
+      await page.clock.fastForward(1_000)
+      await until(sessions, Boolean, 50)
+      seconds++
+    }
+    await arrived(page, "One")
+    say({ step: "taken", seconds, shown: await bodies(page), sessions: await sessions() })
+
+    await silent.evaluate(name => navigator.locks.request(name, { steal: true }, () => {}), name)
+    await send("ann", "Two", { level: "urgent" })
+    await arrived(page, "Two")
+    say({ step: "taken back", shown: await bodies(page), sessions: await until(sessions, count => count === 1) })
+  },
+
+  async reload() {
+    const page = await open(await newContext(), "ann", true)
     await joined(page)
     await send("ann", "Dismissed")
     await arrived(page, "Dismissed")
@@ -327,7 +362,7 @@ const scenarios = {
 
   async states() {
     const page = await visitor("ann")
-    const look = async (step, more) => {
+    const look = async (step, page, more) => {
       const found = []
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
@@ -339,19 +374,20 @@ const scenarios = {
       await portray(page, step)
       say({ step, violations: found, ...more })
     }
+    const level = index => send("ann", LEVELS[index][1], { title: LEVELS[index][0], ...LEVELS[index][2] })
     await joined(page)
     await press(page, "Notices")
-    await look("empty")
+    await look("empty", page)
     await page.keyboard.press("Escape")
-    for (const [title, body, fields] of LEVELS.slice(1)) await send("ann", body, { title, ...fields })
+    for (const index of [0, 2, 3]) await level(index)
     await until(() => onShow(page), shown => shown.length === 3)
-    await page.locator("notifier-toasts .stack").hover()
-    await look("toasts")
-    const [title, body, fields] = LEVELS[0]
-    await send("ann", body, { title, ...fields })
+    await page.evaluate(() => document.activeElement.blur())
+    await page.locator("notifier-toasts .stack .face").first().hover() // the clocks stand
+    await look("toasts", page)
+    await level(1)
     await until(() => listed(page), count => count === 4)
     await press(page, "Notices")
-    await look("panel")
+    await look("panel", page)
     await page.keyboard.press("Escape")
 
     for (const text of ["مرحبا بك في متجرنا", "שלום", "Three", "Four"]) await send("ann", text, { level: "urgent", title: text })
@@ -364,15 +400,15 @@ const scenarios = {
       one.replaceWith(one) // the words are those of where it stands when it comes
     })
     await until(() => onShow(page), shown => shown.length === 3)
-    await look("right to left", { language: await page.locator("notifier-toasts .bell").getAttribute("aria-label") })
+    await look("right to left", page, { language: await page.locator("notifier-toasts .bell").getAttribute("aria-label") })
     await page.evaluate(() => document.documentElement.style.setProperty("font-size", "200%"))
-    await look("large print")
+    await look("large print", page)
 
-    await page.reload()
-    await joined(page)
-    await api("POST", "/users/ann/disable")
-    await page.locator("notifier-toasts .card[part~=banner]").waitFor()
-    await look("refused")
+    const out = await visitor("eve")
+    await joined(out)
+    await api("POST", "/users/eve/disable")
+    await out.locator("notifier-toasts .card[part~=banner]").waitFor()
+    await look("refused", out)
   },
 }
 

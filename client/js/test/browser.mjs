@@ -159,7 +159,7 @@ export class Browser {
 
   hear(tab) {
     if (!tab.heard.length) return
-    tab.tabs.heard(tab.heard.shift())
+    tab.tabs.heard(tab.heard.shift(), this.now)
     this.run(tab)
   }
 

@@ -7,7 +7,7 @@ import { load } from "./load.mjs"
 const { Inbox, MAX_KEPT, readSnapshot } = await load("toasts/inbox")
 const { readLink, readNotice } = await load("toasts/notice")
 const { Queue, MAX_SHOWN, SHOWN_MS } = await load("toasts/queue")
-const { Tabs, ASK_MS, MAX_ASKS } = await load("toasts/tabs")
+const { Tabs, ASK_MS, MAX_ASKS, CHECK_MS } = await load("toasts/tabs")
 const { nameOf } = await load("toasts/whose")
 const { ago, refusal, wordsFor } = await load("toasts/words")
 
@@ -175,6 +175,7 @@ test("the clocks stand while anything holds them", () => {
 
 // --- tabs
 
+const spoken = { status: "online", asks: false, snapshot: new Inbox().snapshot() }
 const did = (tabs, kind) => tabs.take().filter(effect => effect.do === kind)
 
 test("a leader that does not answer loses its lock while the user looks", () => {
@@ -187,11 +188,10 @@ test("a leader that does not answer loses its lock while the user looks", () => 
 })
 
 test("nobody takes the lock in a tab that nobody looks at, or once the leader has spoken", () => {
-  const message = { status: "online", asks: false, snapshot: new Inbox().snapshot() }
   for (const speaks of [true, false]) {
     const tabs = new Tabs(holding("1"))
     tabs.ask(0)
-    if (speaks) tabs.heard(message)
+    if (speaks) tabs.heard(spoken, 0)
     for (let ask = 1; ask <= MAX_ASKS; ask++) tabs.tick(ask * ASK_MS, speaks)
     assert.deepEqual(did(tabs, "steal"), [])
   }
@@ -201,7 +201,7 @@ test("followers show how the leader's connection is", () => {
   const [leader, follower] = [new Tabs(new Inbox()), new Tabs(new Inbox())]
   leader.lead()
   leader.connected("online")
-  did(leader, "say").forEach(({ message }) => follower.heard(message))
+  did(leader, "say").forEach(({ message }) => follower.heard(message, 0))
   assert.equal(follower.status, "online")
   assert.deepEqual(did(follower, "say"), [])
 })
@@ -214,8 +214,21 @@ test("a follower's act is said at once, and again until the leader has spoken", 
   assert.equal(did(tabs, "say")[0].message.snapshot.kept[0].read, 1)
   tabs.tick(ASK_MS, false)
   assert.equal(did(tabs, "say").length, 1)
-  tabs.heard({ status: "online", asks: false, snapshot: inbox.snapshot() })
-  assert.equal(tabs.deadline(), Infinity)
+  tabs.heard({ ...spoken, snapshot: inbox.snapshot() }, ASK_MS)
+  tabs.tick(2 * ASK_MS, true)
+  assert.deepEqual(did(tabs, "say"), [])
+})
+
+test("a tab that the user looks at asks now and then whether the leader lives, another does not", () => {
+  for (const isSeen of [true, false]) {
+    const tabs = new Tabs(new Inbox())
+    tabs.heard(spoken, 0)
+    tabs.tick(CHECK_MS - 1, isSeen)
+    assert.deepEqual(did(tabs, "say"), [])
+    tabs.tick(CHECK_MS, isSeen)
+    assert.equal(did(tabs, "say").length, Number(isSeen))
+    assert.equal(tabs.deadline(), isSeen ? CHECK_MS + ASK_MS : Infinity)
+  }
 })
 
 test("the leader answers who asks, also where it has no news", () => {
@@ -223,13 +236,13 @@ test("the leader answers who asks, also where it has no news", () => {
   leader.lead()
   leader.take()
   follower.ask(0)
-  did(follower, "say").forEach(({ message }) => leader.heard(message))
+  did(follower, "say").forEach(({ message }) => leader.heard(message, 0))
   assert.equal(did(leader, "say").length, 1)
 })
 
 test("what is no message changes nothing", () => {
   const tabs = new Tabs(holding("1"))
-  for (const wrong of [null, 7, "x", {}, { status: "odd", snapshot: [] }]) tabs.heard(wrong)
+  for (const wrong of [null, 7, "x", {}, { status: "odd", snapshot: [] }]) tabs.heard(wrong, 0)
   assert.deepEqual(tabs.take(), [])
 })
 

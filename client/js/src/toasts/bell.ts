@@ -37,7 +37,9 @@ export class Bell {
       type: "button", class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-expanded": "false",
       "aria-controls": "panel",
     }, icon("bell"), this._badge)
-    this._list = make("ul", { class: "list", part: "list", tabindex: "0", "aria-labelledby": "heading" })
+    this._list = make("ul", {
+      class: "list", part: "list", tabindex: "0", "aria-labelledby": "heading", "aria-live": "polite", "aria-relevant": "additions",
+    })
     this._empty = make("div", { class: "empty", part: "empty" },
       icon("bell"), make("p", { class: "title" }, empty), make("p", {}, emptyMore))
     this.panel = make("div", {

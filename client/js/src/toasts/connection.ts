@@ -10,6 +10,9 @@ import type { Status } from "./tabs.js"
 /** Milliseconds until the server is told again what was read, where it could not store it. */
 const TELL_AGAIN_MS = 5_000
 
+/** The server's word for a database that failed. */
+const NOT_STORED = "not stored"
+
 /** Reasons of the server to refuse that pass; after all others it is of no use to come back with the same token. */
 const PASSING = ["too_many_sessions", "connect_crashed"]
 
@@ -45,16 +48,18 @@ export class Connection {
       if (!ids.length) continue
       ids.forEach(id => this._telling.add(id))
       const over = () => ids.forEach(id => this._telling.delete(id))
+      const told = () => {
+        over()
+        this._inbox.told(ids)
+        this._on.changed([])
+      }
       const again = () => {
         over()
         clearTimeout(this._timer)
         this._timer = setTimeout(() => this.tell(), TELL_AGAIN_MS)
       }
-      channel.push("seen", { ids }).receive("ok", () => {
-        over()
-        this._inbox.told(ids)
-        this._on.changed([])
-      }).receive("error", again).receive("timeout", again)
+      channel.push("seen", { ids }).receive("ok", told).receive("timeout", again)
+        .receive("error", error => readObject(error).reason === NOT_STORED ? again() : told()) // it keeps no account of it
     }
   }
 

@@ -48,7 +48,7 @@ export class Member {
     if (typeof BroadcastChannel !== "undefined") {
       this._channel = new BroadcastChannel(this._name)
       this._channel.onmessage = event => {
-        this._tabs.heard(event.data)
+        this._tabs.heard(event.data, Date.now())
         this._run()
       }
     }

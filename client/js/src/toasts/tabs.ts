@@ -11,9 +11,11 @@
 import { readObject } from "./notice.js"
 import { readSnapshot, type Inbox, type Snapshot } from "./inbox.js"
 
-/** Milliseconds until a tab asks again, and how often it asks before it takes the lock. */
+/** Milliseconds until a tab asks again that had no answer, and how often it asks before it takes the lock. */
 export const ASK_MS = 2_000
 export const MAX_ASKS = 4
+/** Milliseconds after the leader's last word until a tab that the user looks at asks whether it still lives. */
+export const CHECK_MS = 30_000
 
 /** How the connection is: none yet, working, lost and tried again, or refused for good. */
 export const STATUSES = ["connecting", "online", "offline", "refused"] as const
@@ -84,14 +86,15 @@ export class Tabs {
   }
 
   /** Another tab said something; it is read as if a stranger had. */
-  heard(said: unknown): void {
+  heard(said: unknown, now: number): void {
     const { status: told, asks, snapshot } = readObject(said)
     const status = STATUSES.find(one => one === told) ?? null
     const theirs = readSnapshot(snapshot)
     const { news, changed } = this._inbox.merge(theirs)
     if (news.length) this._effects.push({ do: "news", ids: news })
     if (status && !this.isLeader) {
-      this._askAt = Infinity
+      this._asks = 0
+      this._askAt = now + CHECK_MS
       if (status !== this.status) this._effects.push({ do: "show" })
       this.status = status
     }
@@ -103,9 +106,12 @@ export class Tabs {
   /** Ask again; `isSeen`: the user looks at this tab. */
   tick(now: number, isSeen: boolean): void {
     if (now < this._askAt) return
-    if (this._asks < MAX_ASKS) return this._ask(now)
     this._askAt = Infinity
-    if (isSeen) this._effects.push({ do: "steal" })
+    if (this._asks >= MAX_ASKS) {
+      if (isSeen) this._effects.push({ do: "steal" })
+    } else if (this._asks || isSeen) {
+      this._ask(now)
+    }
   }
 
   private _ask(now: number): void {

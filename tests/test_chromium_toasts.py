@@ -28,6 +28,7 @@ from notifier.protocol import Payload
 PAGE = Path(__file__).parents[1] / "examples" / "page"
 ELSEWHERE = "https://notices.example"
 SOON_MS = 200
+LIMITS = Limits(window_ms=1_000, resume_window_ms=2_000)  # sessions of pages that crash go soon
 
 
 class Me(Channel):
@@ -96,7 +97,7 @@ async def run(tmp_path: Path, scenario: str) -> dict[str, Any]:
     """
     key = ApiKeyStore(tmp_path / DATABASE).add("shop", SCOPES)
     notifier = Notifier(WithMe)
-    config = Config(data_dir=tmp_path, limits=Limits(window_ms=1_000))
+    config = Config(data_dir=tmp_path, limits=LIMITS)
     app = build(notifier, config, ["a key"])
     async with serving("front", app, notifier) as port, host(notifier, port) as pages:
         return await drive(
@@ -156,6 +157,48 @@ async def test_tab_that_hangs_loses_the_lead(tmp_path: Path) -> None:
     assert 30 <= steps["taken"].pop("seconds") <= 40
     assert steps["taken"] == {"shown": ["One"], "sessions": 1}
     assert steps["taken back"] == {"shown": ["One", "Two"], "sessions": 1}
+
+
+async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
+    """
+    And its toasts wait for the user.
+    """
+    steps = await run(tmp_path, "hidden")
+    assert steps["hidden"] == {"shown": ["Meanwhile"]}
+    assert steps["looked at"] == {"shown": [], "unread": "1"}
+
+
+async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
+    """
+    And of one who signs out nothing is left.
+    """
+    steps = await run(tmp_path, "users")
+    of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
+    assert steps["two"] == {**of, "sessions": 2}
+    forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
+    assert steps["forgotten"] == forgotten
+
+
+async def test_card_by_itself_shows_a_notice_and_does_nothing(tmp_path: Path) -> None:
+    """
+    What it shows is text, and nothing of it takes the focus.
+    """
+    steps = await run(tmp_path, "card")
+    assert steps["card"] == {
+        "first": [
+            "Urgent:",
+            "<b>Title</b>",
+            "Text",
+            "below",
+            "Open shop.example",
+            "(opens in a new tab)",
+            "just now",
+        ],
+        "second": ["Information:", "Later", "just now"],
+        "none": 0,
+        "focus": "body",
+        "violations": [],
+    }
 
 
 async def test_reload_keeps_what_was_on_show_and_what_the_bell_has(tmp_path: Path) -> None:

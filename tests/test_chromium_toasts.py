@@ -179,6 +179,14 @@ async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     assert steps["forgotten"] == forgotten
 
 
+async def test_page_whose_user_is_another_now_shows_that_user_s_notices(tmp_path: Path) -> None:
+    """
+    Whose token it gives is seen whenever one is asked for.
+    """
+    steps = await run(tmp_path, "another")
+    assert steps["another"] == {"shown": ["To bob"]}
+
+
 async def test_card_by_itself_shows_a_notice_and_does_nothing(tmp_path: Path) -> None:
     """
     What it shows is text, and nothing of it takes the focus.

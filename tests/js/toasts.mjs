@@ -324,6 +324,22 @@ const scenarios = {
     })
   },
 
+  // The first token says ann, and each one after it bob.
+  async another() {
+    const page = await visitor("ann")
+    await joined(page)
+    const bob = await visitor("bob")
+    const token = await bob.locator("notifier-toasts").getAttribute("token")
+    await bob.close()
+    for (const user of ["ann", "bob"]) await send(user, `To ${user}`, { level: "urgent" })
+    await page.locator("notifier-toasts").evaluate((one, token) => {
+      const tokens = [one.getAttribute("token")]
+      one.token = () => tokens.shift() ?? token
+    }, token)
+    await arrived(page, "To bob")
+    say({ step: "another", shown: await until(() => onShow(page), shown => shown.length === 1) })
+  },
+
   // phoenix.js does not come back in a page that nobody looks at; the clocks of its toasts stand.
   async hidden() {
     const page = await open(await newContext(), "ann", true)

@@ -25,8 +25,10 @@ export class Bell {
   isOpen = false
   private _badge = make("span", { class: "badge", part: "badge", "aria-hidden": "true", hidden: true })
   private _status = make("p", { class: "state", part: "status", role: "status", dir: "auto" })
+  private _list = make("ul", {
+    class: "list", part: "list", tabindex: "0", "aria-labelledby": "heading", "aria-live": "polite", "aria-relevant": "additions",
+  })
   private _empty: HTMLElement
-  private _list: HTMLElement
   private _items = new Map<string, HTMLElement>()
   /** Ids that were unread when the panel was opened, or came since: they are marked until it is closed. */
   private _marked = new Set<string>()
@@ -37,21 +39,14 @@ export class Bell {
       type: "button", class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-expanded": "false",
       "aria-controls": "panel",
     }, icon("bell"), this._badge)
-    this._list = make("ul", {
-      class: "list", part: "list", tabindex: "0", "aria-labelledby": "heading", "aria-live": "polite", "aria-relevant": "additions",
-    })
     this._empty = make("div", { class: "empty", part: "empty" },
       icon("bell"), make("p", { class: "title" }, empty), make("p", {}, emptyMore))
+    const head = make("div", { class: "head" }, make("h2", { id: "heading" }, notices), closeButton(close, () => this.close()))
     this.panel = make("div", {
       class: "panel", part: "panel", id: "panel", role: "dialog", "aria-labelledby": "heading", tabindex: "-1", hidden: true,
-    }, make("div", { class: "head" }, make("h2", { id: "heading" }, notices), closeButton(close, () => this.close())),
-    this._status, this._list, this._empty)
+    }, head, this._status, this._list, this._empty)
     this.button.addEventListener("click", () => this.isOpen ? this.close() : this._open())
-    this.panel.addEventListener("keydown", event => {
-      if (event.key !== "Escape") return
-      event.stopPropagation()
-      this.close()
-    })
+    this.panel.addEventListener("keydown", event => event.key === "Escape" && this.close())
   }
 
   update({ notices, unread, status, now }: BellView): void {
@@ -59,22 +54,26 @@ export class Bell {
     this._badge.textContent = unread > 99 ? "99+" : String(unread)
     this._badge.hidden = !unread
     this._status.textContent = status
-    for (const one of notices) if (one.read === UNREAD) this._marked.add(one.id)
-    const ids = new Set(notices.map(one => one.id))
+    this._fill(notices, now)
+    this._list.hidden = !notices.length
+    this._empty.hidden = notices.length > 0
+    this._fold()
+  }
+
+  /** Bring the list up to date by what is otherwise: what is announced, unfolded or in focus stays as it is. */
+  private _fill(notices: Kept[], now: number): void {
     for (const [id, item] of this._items) {
-      if (ids.has(id)) continue
+      if (notices.some(one => one.id === id)) continue
       item.remove()
       this._items.delete(id)
     }
     notices.forEach((one, index) => {
-      const item = this._item(one, now)
-      if (this._list.children[index] !== item) this._list.insertBefore(item, this._list.children[index] ?? null)
+      if (one.read === UNREAD) this._marked.add(one.id)
+      const [item, there] = [this._item(one, now), this._list.children[index] ?? null]
+      if (there !== item) this._list.insertBefore(item, there)
       item.classList.toggle("unread", this._marked.has(one.id))
       item.querySelector<HTMLElement>(".dot")!.hidden = !this._marked.has(one.id)
     })
-    this._list.hidden = !notices.length
-    this._empty.hidden = notices.length > 0
-    this._fold()
   }
 
   /** Close the panel; the focus goes back to the bell, unless the user has put it elsewhere. */

@@ -1,8 +1,8 @@
-// The connection of the tab that leads: a Socket, its topics, and what of them goes into the inbox.
+// The connection of the tab that leads: the topics of its Socket, and what of them goes into the inbox.
 
-import type { Channel } from "phoenix"
+import type { Channel, Socket } from "phoenix"
+import type { TransportName } from "../effects.js"
 import { FORBIDDEN } from "../events.js"
-import { Socket } from "../socket.js"
 import type { Inbox } from "./inbox.js"
 import { readObject } from "./notice.js"
 import type { Status } from "./tabs.js"
@@ -25,20 +25,23 @@ export interface ConnectionEvents {
 }
 
 export class Connection {
-  private _socket: Socket
   private _channels = new Map<string, Channel>()
   private _telling = new Set<string>()
   private _timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(
-    src: string, token: () => string | Promise<string>, rooms: string[], private _inbox: Inbox,
-    private _on: ConnectionEvents,
-  ) {
-    this._socket = new Socket(src, { token, onTransport: name => _on.status(name === "none" ? "offline" : "online") })
+  constructor(private _socket: Socket, private _inbox: Inbox, private _on: ConnectionEvents) {}
+
+  /** Connect, and join what there is for this user. */
+  open(rooms: string[]): void {
     this._socket.onClose(event => this._closed(event as { code: number; reason: string }))
     this._socket.connect()
     this._socket.channel("me").join().receive("ok", reply => this._join(`user:${readObject(reply).id}`))
     rooms.forEach(room => this._join(room))
+  }
+
+  /** Another transport carries the session, or none does. */
+  carried(by: TransportName): void {
+    this._on.status(by === "none" ? "offline" : "online")
   }
 
   /** Tell the server what was read since. */

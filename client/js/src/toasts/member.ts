@@ -1,5 +1,6 @@
 // One tab as a member of a user's tabs: storage, the channel between them, the lock, and the connection while it leads.
 
+import { Socket } from "../socket.js"
 import { Connection } from "./connection.js"
 import { Inbox } from "./inbox.js"
 import { canShare, Lock } from "./lock.js"
@@ -101,7 +102,8 @@ export class Member {
     this._tabs.lead()
     this._save()
     this._run()
-    this._connection = new Connection(src, () => this._token(), rooms, this.inbox, {
+    const socket = new Socket(src, { token: () => this._token(), onTransport: name => connection.carried(name) })
+    const connection = this._connection = new Connection(socket, this.inbox, {
       changed: ids => {
         this._news(ids)
         this._acted()
@@ -113,6 +115,7 @@ export class Member {
         refused(reason)
       },
     })
+    connection.open(rooms)
   }
 
   private async _token(): Promise<string> {

@@ -35,9 +35,7 @@ export class Stack {
     })
     this.root.addEventListener("focusout", event => this._isIn(event.relatedTarget) || hold("focus", false))
     this.root.addEventListener("keydown", event => {
-      if (event.key !== "Escape") return
-      event.stopPropagation()
-      ;(event.target as Element).closest(".card")?.querySelector<HTMLElement>(".close")!.click()
+      if (event.key === "Escape") (event.target as Element).closest(".card")?.querySelector<HTMLElement>(".close")!.click()
     })
   }
 
@@ -82,11 +80,13 @@ export class Stack {
   }
 
   private _remove(whole: HTMLElement): void {
-    const isFocused = whole.matches(":focus-within")
+    const [isFocused, isHovered] = [whole.matches(":focus-within"), whole.matches(":hover")]
     const next = (whole.nextElementSibling ?? whole.previousElementSibling)?.querySelector<HTMLElement>(".close")
     if (isFocused) (next ?? (this._cameFrom?.isConnected ? this._cameFrom : this._on.home()))?.focus()
     whole.remove()
-    if (whole.matches(":hover") || !this.root.children.length) this.queue.hold("hover", false, Date.now())
+    // What is removed tells of neither: the clocks would stand for ever.
+    if (isHovered) this.queue.hold("hover", false, Date.now())
+    if (isFocused && !this.root.matches(":focus-within")) this.queue.hold("focus", false, Date.now())
   }
 
   private _isIn(target: EventTarget | null): boolean {

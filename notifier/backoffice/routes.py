@@ -13,6 +13,7 @@ from itsdangerous import URLSafeTimedSerializer
 from notifier.accounts import Accounts
 from notifier.backoffice.audit import AuditLog
 from notifier.backoffice.compose import ComposePage
+from notifier.backoffice.door.fields import Refusal
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
 from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
@@ -102,6 +103,11 @@ def setup(
     mount("/online", online.show, online.submit)
     mount_live("/online/rows", online.show_rows)
     mount("/users", users.show, users.submit, ADMIN)
+    app.router.add_route("*", f"{PREFIX}/{{path:.*}}", reception.refusing(_find_nothing))
+
+
+async def _find_nothing(_request: web.Request) -> web.StreamResponse:
+    raise Refusal(404, "There is no such page here.")
 
 
 async def _lead_to_form(_request: web.Request) -> web.StreamResponse:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -24,13 +23,13 @@ from attrs import define, field
 from notifier import api, backoffice
 from notifier.accounts import Accounts, UserStore
 from notifier.channels import Endpoint, Socket
-from notifier.channels.endpoint import LoadUser, SessionInfo, take_at_word
+from notifier.channels.endpoint import LoadUser, take_at_word
 from notifier.channels.roster import Presences
 from notifier.channels.topics import Routes
 from notifier.config import Config
 from notifier.engine import Engine, MemoryEngine, Receipt, SqliteEngine
-from notifier.inbox import TO_EVERYONE, Inbox, NoticeStore, ToUsers
-from notifier.notices import INBOX, USER_SOCKET, UserSocket, socket_id
+from notifier.inbox import Inbox, NoticeStore
+from notifier.notices import INBOX, UserSocket
 from notifier.protocol import Payload
 from notifier.session import JwtRules, Limits, Tokens
 from notifier.transports import (
@@ -225,18 +224,18 @@ def build(
         endpoint = Endpoint(engine, tokens, config.limits, load_user=accounts.load_user)
         app.cleanup_ctx.append(accounts.keep_up(endpoint))
         notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
-        notices = NoticeStore(database)
-        inbox = keep_notices(app, endpoint, notices)
+        inbox = keep_notices(app, endpoint, NoticeStore(database))
         app.router.add_get("/health", Health(endpoint).handle)
         for script in (CLIENT_SCRIPT, TOASTS_SCRIPT):
             ClientScript(script).add_routes(app)
         backoffice.setup(
             app,
-            desk=NoticeDesk(endpoint, inbox),
+            endpoint=endpoint,
+            inbox=inbox,
+            accounts=accounts,
             operators=operators,
-            notices=notices,
+            audit=backoffice.AuditLog(database),
             signer=tokens.serializer("backoffice"),
-            clock=time.monotonic,
         )
         api.setup(
             app,
@@ -332,62 +331,3 @@ class ClientScript:
         """
         with self.path.open() as file:
             return file.readline().split()[2]
-
-
-@define(eq=False)
-class NoticeDesk:
-    """
-    Carries out what an operator asks for in the back office.
-    """
-
-    endpoint: Endpoint
-    inbox: Inbox
-
-    async def send_to_all(self, body: str, sender: str) -> int:
-        """
-        Send a notice to every session in the lobby; tell how many it reached.
-        """
-        return (await self.inbox.send(TO_EVERYONE, {"body": body}, sender)).reached
-
-    async def send_to_user(self, user_id: str, body: str, sender: str) -> int:
-        """
-        Send a notice to one user, for whom it waits; tell how many sessions it reached.
-        """
-        return (await self.inbox.send(ToUsers([user_id]), {"body": body}, sender)).reached
-
-    async def throw_out(self, user_id: str) -> int:
-        """
-        End the sessions of one user; tell how many there were.
-        """
-        return await self.endpoint.disconnect(socket_id(user_id))
-
-    async def online(self, limit: int) -> backoffice.Online:
-        """
-        Tell who is online: the `limit` users who came last, and how many there are.
-        """
-        per_id = self.endpoint.count_by_id()
-        counts = [count for id, count in per_id.items() if id.startswith(USER_SOCKET)]
-        return backoffice.Online(
-            users=tuple(islice(self._users(per_id), limit)),
-            user_count=len(counts),
-            session_count=self.endpoint.count(),
-            sessions_without_user=self.endpoint.count() - sum(counts),
-        )
-
-    def _users(self, per_id: Mapping[str, int]) -> Iterator[backoffice.OnlineUser]:
-        """
-        Find the users, newest first; how far this is read is how much it costs.
-        """
-        met: dict[str, list[SessionInfo]] = {}
-        for session in self.endpoint.sessions():
-            if session.id is None or not session.id.startswith(USER_SOCKET):
-                continue
-            theirs = met.setdefault(session.id, [])
-            theirs.append(session)
-            if len(theirs) == per_id[session.id]:  # all are met, and the last one is the oldest
-                yield backoffice.OnlineUser(
-                    id=session.id.removeprefix(USER_SOCKET),
-                    sessions=len(theirs),
-                    transports=tuple(sorted({one.transport for one in theirs})),
-                    age_s=session.age_s,
-                )

@@ -3,6 +3,7 @@ The application that ships: announcements for all, notices for one user.
 
     room:*         announcements: any user joins, operators post `new_msg`
     user:<id>      one user's notices: that user joins, and operators
+    me             tells a client whose it is: any user joins
     user_socket:<id>   the socket's id: `disconnect` there throws the user out
 
 With an `Inbox` in the endpoint's assigns, what is sent to a user waits for that
@@ -50,6 +51,7 @@ __all__ = [
     "NEW_MSG",
     "OPERATOR",
     "USER_SOCKET",
+    "MeChannel",
     "NoticeChannel",
     "RoomChannel",
     "UserChannel",
@@ -159,6 +161,31 @@ class RoomChannel(NoticeChannel):
 
     history = Retention(max_count=1_000)
 
+    async def backlog(self, head: str, since: str | None) -> Backlog:
+        """
+        Note who comes back, too, for the sender to know.
+        """
+        if self._inbox is not None and since is not None:
+            user: User = self.assigns["user"]
+            self._inbox.recovered(user.id, self.topic, since, head)
+        return await super().backlog(head, since)
+
+    @handle_in(SEEN)
+    async def seen(self, payload: Payload) -> Result:
+        """
+        Note that this user has seen notices, `{"ids": […]}` or `{"id": …}`; answer `{}`.
+        """
+        if self._inbox is None:
+            return Error(NO_INBOX)
+        user: User = self.assigns["user"]
+        try:
+            await self._inbox.read_in_room(user.id, self.topic, _read_ids(payload))
+        except InvalidNotice as error:
+            return _invalid(error)
+        except EngineError:
+            return Error(NOT_STORED)
+        return Ok({})
+
 
 class UserChannel(NoticeChannel):
     """
@@ -225,6 +252,19 @@ class UserChannel(NoticeChannel):
         return self.topic == user_topic(user.id)
 
 
+class MeChannel(Channel):
+    """
+    Tells a client whose token it has brought, for which topics to join.
+    """
+
+    async def join(self, payload: Payload) -> Result:
+        """
+        Answer with the user: `{"id", "role"}`.
+        """
+        user: User = self.assigns["user"]
+        return Ok({"id": user.id, "role": user.role})
+
+
 class UserSocket(Socket):
     """
     A connection with a user token at its door. Subclass it for your channels.
@@ -235,6 +275,7 @@ class UserSocket(Socket):
     channels: ClassVar[Mapping[str, type[Channel]]] = {
         "room:*": RoomChannel,
         "user:*": UserChannel,
+        "me": MeChannel,
     }
     user: User
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -136,6 +136,18 @@ class Accounts:
         List users, also those just met; see `UserStore.page`.
         """
         return await self._ask(partial(self.store.page, limit, after))
+
+    async def find(self, text: str, limit: int) -> Sequence[Account]:
+        """
+        Find users by a part of their id or name; see `UserStore.find`.
+        """
+        return await self._ask(partial(self.store.find, text, limit))
+
+    async def known(self, ids: Sequence[str]) -> Mapping[str, Account]:
+        """
+        Tell which of some users are there; see `UserStore.known`.
+        """
+        return await self._ask(partial(self.store.known, ids))
 
     async def _do(self, change: Callable[[], Account]) -> Account:
         account = await self._ask(change)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, inspect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
+from sqlalchemy.schema import CreateColumn
 
 
 class Base(DeclarativeBase):
@@ -22,9 +23,10 @@ class Base(DeclarativeBase):
 
 def open_database(path: Path) -> Engine:
     """
-    Open the file, made when it is not there, with the tables that it lacks.
+    Open the file, made when it is not there, with the tables and columns that it lacks.
 
-    These are the tables of the stores that are imported by then.
+    These are the tables of the stores that are imported by then. A column that
+    came later may be empty, or has a `server_default`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Made by hand because SQLite would leave the hashes readable for everyone.
@@ -32,4 +34,16 @@ def open_database(path: Path) -> Engine:
     # A connection a call: rarely used, from changing threads, and nothing is left to close.
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
     Base.metadata.create_all(engine)
+    _add_columns(engine)
     return engine
+
+
+def _add_columns(engine: Engine) -> None:
+    with engine.begin() as connection:
+        there = inspect(connection)
+        for table in Base.metadata.sorted_tables:
+            names = {column["name"] for column in there.get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in names:
+                    described = CreateColumn(column).compile(engine)
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {described}")

@@ -9,11 +9,11 @@ the same file can ask what is new.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, select, true, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, true, update
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
@@ -133,6 +133,32 @@ class UserStore:
         beyond = select(Account).where(Account.id > after).order_by(Account.id)
         with self._session() as session:
             return session.scalars(beyond.limit(max(1, min(limit, PAGE_MAX)))).all()
+
+    def find(self, text: str, limit: int) -> Sequence[Account]:
+        """
+        Return users whose id or name has the text in it, those that begin with it first.
+
+        Upper and lower case are one; beyond ASCII where the text is all in one case.
+        """
+        ways = {text, text.lower(), text.upper(), text.capitalize()}
+        fields = (Account.id, Account.name)
+        begins = or_(*(one.startswith(way, autoescape=True) for one in fields for way in ways))
+        has = or_(*(one.contains(way, autoescape=True) for one in fields for way in ways))
+        question = select(Account).where(has).order_by(begins.desc(), Account.id)
+        with self._session() as session:
+            return session.scalars(question.limit(max(1, min(limit, PAGE_MAX)))).all()
+
+    def known(self, ids: Iterable[str]) -> Mapping[str, Account]:
+        """
+        Return those of some users who are there, by their ids.
+        """
+        asked, found = list(ids), dict[str, Account]()
+        with self._session() as session:
+            for start in range(0, len(asked), PAGE_MAX):
+                some = asked[start : start + PAGE_MAX]
+                rows = session.scalars(select(Account).where(Account.id.in_(some)))
+                found.update((row.id, row) for row in rows)
+        return found
 
     def count(self) -> int:
         """

@@ -1,17 +1,24 @@
 """
-The operators' form: what customer service sends and withdraws with.
+The back office: what customer service sends, withdraws and watches with.
 """
 
-from notifier.backoffice.desk import Desk, Online, OnlineUser
-from notifier.backoffice.operators import Operator, OperatorExists, OperatorStore
+from notifier.backoffice.audit import Act, AuditLog
+from notifier.backoffice.door.operators import (
+    LastAdmin,
+    Operator,
+    OperatorExists,
+    OperatorStore,
+    OperatorUnknown,
+)
 from notifier.backoffice.routes import setup
 
 __all__ = [
-    "Desk",
-    "Online",
-    "OnlineUser",
+    "Act",
+    "AuditLog",
+    "LastAdmin",
     "Operator",
     "OperatorExists",
     "OperatorStore",
+    "OperatorUnknown",
     "setup",
 ]

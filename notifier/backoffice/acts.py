@@ -22,18 +22,19 @@ again.
 @frozen
 class Outcome:
     """
-    How an act ended, in the operator's words.
+    How an act ended, in the operator's language.
     """
 
     headline: str
-    detail: str
-    count: int
-    is_done: bool = field()
-    """Whether something came of it: by default, whether it reached a session."""
-
-    @is_done.default
-    def _has_reached(self) -> bool:
-        return self.count > 0
+    detail: str = ""
+    is_good: bool = True
+    """Whether something came of it; what came to nothing is told in another colour."""
+    then: str = ""
+    """The path that tells of it, where only doing it shows which."""
+    secret: str = field(default="", repr=False)
+    """What is shown this once and never again: a password or a key that was made."""
+    is_again: bool = False
+    """Asked for a second time: it had been done, and was not done again."""
 
 
 @define
@@ -75,7 +76,8 @@ class Acts:
 
     def take_outcome(self, act_id: str) -> Outcome | None:
         """
-        Return the outcome once; again only when it was asked for again.
+        Return the outcome once; again only when it was asked for again, and without
+        the secret then.
         """
         act = self._by_id.get(act_id)
         outcome = act.task.result() if act and act.task.done() else None
@@ -86,11 +88,7 @@ class Acts:
             return outcome
         if act.asked_again:
             act.asked_again = False
-            return evolve(
-                outcome,
-                headline="Done already, so not done a second time.",
-                detail=f"It had {outcome.headline[0].lower()}{outcome.headline[1:]}",
-            )
+            return evolve(outcome, is_again=True, secret="")
         return None
 
     def __repr__(self) -> str:

@@ -1,161 +1,196 @@
 """
-The form: writing to everyone or to one user, and throwing a user out.
+Writing a notice: the form, what it will look like and whom it will reach, and sending it.
+
+The form is checked first, and what comes back is the whole notice once more: only that is
+sent. So what was looked at is what goes out, whatever another tab does.
 """
 
 from __future__ import annotations
 
-import logging
-import secrets
+import asyncio
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
-from attrs import frozen
+from attrs import asdict, frozen
 
+from notifier.accounts import Accounts
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.desk import Desk
-from notifier.backoffice.fields import FORM_MAX_BYTES, Refusal, read_fields
-from notifier.backoffice.gate import PREFIX, Gate
-from notifier.backoffice.logins import Login
-from notifier.backoffice.overview import Overview, count_sessions
-from notifier.backoffice.pages import Pages
-from notifier.backoffice.signin import SignIn
-from notifier.backoffice.typed import (
-    EVERYONE,
-    REFRESH,
-    TEXT_MAX_CHARACTERS,
-    THROW_OUT,
-    WRITE_TO,
-    Typed,
-)
-from notifier.logs import log_failure
+from notifier.backoffice.audience import Audience, count_audience
+from notifier.backoffice.audit import Act, AuditLog
+from notifier.backoffice.door.gate import PREFIX
+from notifier.backoffice.text import can_be_typed, readable
+from notifier.backoffice.typed import EVERYONE, ROOM, ROOM_PREFIX, USERS, Typed
+from notifier.backoffice.visit import Visit
+from notifier.backoffice.wording import Preview, name_levels
+from notifier.channels import Endpoint
+from notifier.inbox import Inbox
+from notifier.notices import socket_id
 
-logger = logging.getLogger(__name__)
+CHECK: Final = "check"
+SEND: Final = "send"
+EDIT: Final = "edit"
+
+MAX_ROOMS: Final = 100
+"""Rooms offered as one types; others can be typed all the same."""
+
+MAX_FOUND: Final = 8
+"""Users offered as one types."""
+
+FIND_MAX_CHARACTERS: Final = 100
+"""What is typed to find a user is cut to so much."""
 
 
 @frozen
-class Compose:
+class ComposePage:
     """
-    The form, shown to who is signed in.
+    The form to write a notice in.
     """
 
-    _gate: Gate
-    _pages: Pages
-    _sign_in: SignIn
-    _desk: Desk
-    _overview: Overview
+    _endpoint: Endpoint
+    _inbox: Inbox
+    _accounts: Accounts
+    _audit: AuditLog
+    _clock: Callable[[], float]
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, visit: Visit) -> web.StreamResponse:
         """
-        Show the form, with the outcome of what was just done.
+        Show the form: empty, or for a user (`?to=`), or with a notice to send again
+        (`?again=`), or with what an ended log-in had typed.
         """
-        login = self._gate.login(request)
-        if login is None:
-            raise web.HTTPSeeOther(f"{PREFIX}/sign-in")
-        outcome = login.acts.take_outcome(request.query.get("done", ""))
-        return await self._page(login, login.draft, outcome=outcome)
+        unsent, query = visit.take_unsent(), visit.request.query
+        typed = Typed(to=EVERYONE)
+        if unsent:
+            typed = Typed.of(unsent)
+        elif "again" in query:
+            kept = await asyncio.to_thread(self._inbox.store.get, query["again"])
+            typed = typed if kept is None else Typed.again(kept)
+        elif can_be_typed(query.get("to", "")):
+            typed = Typed(to=USERS, users=query["to"])
+        is_fresh = not unsent and "again" not in query and "to" not in query
+        return self._form(visit, typed, is_fresh=is_fresh)
 
-    async def submit(self, request: web.Request) -> web.Response:
+    async def submit(self, visit: Visit) -> web.StreamResponse:
         """
-        Do what the form asks for, once, and lead back to it by redirect.
-
-        A button in a row of who is online names its user after a colon.
-        Whatever keeps it from being done, the page that says so has
-        everything that was typed.
+        Check the form, and ask whether to send it; or send it; or go back to it.
         """
-        fields = await read_fields(request, FORM_MAX_BYTES)
-        typed = Typed.of(fields)
-        act, _, named = fields.get("act", "").partition(":")
-        token = fields.get("csrf", "")
-        if not self._gate.csrf_is_ours(token):
-            raise Refusal(403, "The form did not come from this page, so nothing was done.")
-        login = self._gate.login(request)
-        if login is None:
-            return await self._sign_in.show_instead(request, typed)
-        if not self._gate.csrf_is_of(login, token):
-            words = "This form was from an earlier log-in, so nothing was done. Look it over again."
-            return await self._page(login, typed, 403, failure=words)
-        asked = typed.naming(act, named)
-        if errors := asked.errors(act):
-            return await self._page(login, asked, 422, errors=errors)
-        if act in (WRITE_TO, REFRESH):
-            login.draft = asked
-            return _see_other("#text" if act == WRITE_TO else "#online")
-        return await self._do(login, typed, asked, act, fields.get("once", ""))
+        typed, act = Typed.of(visit.fields), visit.fields.get("act", CHECK)
+        if act == EDIT:
+            return self._form(visit, typed)
+        if errors := typed.errors(self._clock(), visit.language):
+            return self._form(visit, typed, 422, errors=errors)
+        if act != SEND:
+            return await self._ask(visit, typed)
+        done = await visit.carry_out(lambda: self._send(visit, typed), then=PREFIX)
+        return done or await self._ask(visit, typed, 500, failure=visit.failure)
 
-    async def _do(
-        self, login: Login, typed: Typed, asked: Typed, act: str, once: str
-    ) -> web.Response:
-        act_id = asked.act_id(act, once)
-        outcome = await login.acts.once(act_id, lambda: self._perform(login, asked, act))
-        if outcome is None:
-            words = (
-                "The server failed while doing this, and it is not known how far it came."
-                " What you typed is still here."
-            )
-            return await self._page(login, typed, 500, failure=words)
-        # Kept where nothing came of it: that is mended without writing the text again; and
-        # where a row's button was pressed: that used nothing of what was typed.
-        is_used = outcome.is_done and asked is typed
-        login.draft = typed.without(act) if is_used else typed
-        return _see_other(f"?done={act_id}")
+    async def find(self, visit: Visit) -> web.StreamResponse:
+        """
+        Answer with the users whose id or name has what was typed in it: JSON, for scripts.
+        """
+        text = visit.request.query.get("q", "").strip()[:FIND_MAX_CHARACTERS]
+        found = await self._accounts.find(text, MAX_FOUND) if text else ()
+        online = self._endpoint.count_by_id()
+        users = [
+            {
+                "id": one.id,
+                "name": readable(one.name or ""),
+                "online": socket_id(one.id) in online,
+                "kept_out": one.is_disabled,
+            }
+            for one in found
+            if can_be_typed(one.id)
+        ]
+        return web.json_response({"users": users})
 
-    async def _perform(self, login: Login, asked: Typed, act: str) -> Outcome | None:
-        try:
-            if act == THROW_OUT:
-                outcome = await self._throw_out(asked.out.strip())
-            else:
-                outcome = await self._send(asked, login.operator)
-        except Exception as error:
-            log_failure(act, error)
-            return None
-        logger.info("operator %r: %s, sessions: %d", login.operator, act, outcome.count)
-        return outcome
+    async def _send(self, visit: Visit, typed: Typed) -> Outcome:
+        to, sender, language = typed.recipients(), visit.operator.name, visit.language
+        sent = await self._inbox.send(to, typed.fields(self._clock()), sender)
+        whom = {EVERYONE: EVERYONE, ROOM: ROOM_PREFIX + typed.room.strip()}.get(typed.to)
+        detail = whom or f"{len(typed.ids)} users"
+        await asyncio.to_thread(self._audit.note, sender, Act.SENT, sent.id, detail)
+        headline = language.count(
+            "Sent. It is on %(n)s open page already.",
+            "Sent. It is on %(n)s open pages already.",
+            sent.reached,
+        )
+        if not sent.reached:
+            headline = language.say("Sent. Nobody is there to see it yet.")
+        detail = (
+            language.say("It waits for whoever is away.")
+            if typed.to == USERS
+            else language.say("Whoever comes back gets it then.")
+        )
+        return Outcome(headline, detail, then=f"{PREFIX}/sent/{sent.id}")
 
-    async def _send(self, asked: Typed, sender: str) -> Outcome:
-        body = asked.text.strip()
-        user = None if asked.to == EVERYONE else asked.user.strip()
-        if user is None:
-            count = await self._desk.send_to_all(body, sender)
-            if count:
-                return Outcome(f"Reached {count_sessions(count)}.", "Sent to everyone.", count)
-            return Outcome(
-                "Reached nobody: no one is connected.", "The message is still in the form.", 0
-            )
-        count = await self._desk.send_to_user(user, body, sender)
-        if count:
-            return Outcome(f"Reached {count_sessions(count)}.", f"Sent to user {user}.", count)
-        detail = "Whoever comes with that id gets it then. Where the id is wrong, nobody does."
-        return Outcome(f"It waits for user {user}, who is not connected.", detail, 0, is_done=True)
+    async def _ask(
+        self, visit: Visit, typed: Typed, status: int = 200, *, failure: str = ""
+    ) -> web.StreamResponse:
+        """
+        Show what will be sent and to how many, with all that was typed in it.
+        """
+        audience = await count_audience(typed.recipients(), self._endpoint, self._accounts)
+        return visit.page(
+            "confirm.html",
+            status,
+            failure=failure,
+            fields=asdict(typed),
+            typed=typed,
+            audience=audience,
+            reaches=_words_for(audience, typed, visit),
+            notice=Preview.of(typed.fields(self._clock()), visit.language),
+        )
 
-    async def _throw_out(self, user: str) -> Outcome:
-        count = await self._desk.throw_out(user)
-        if not count:
-            return Outcome(f"Ended no session: user {user} is not connected.", "", 0)
-        return Outcome(f"Ended {count_sessions(count)}.", f"User {user} was thrown out.", count)
-
-    async def _page(
+    def _form(
         self,
-        login: Login,
+        visit: Visit,
         typed: Typed,
         status: int = 200,
         *,
-        failure: str = "",
         errors: dict[str, str] | None = None,
-        outcome: Outcome | None = None,
-    ) -> web.Response:
-        return self._pages.page(
-            "form.html",
+        is_fresh: bool = False,
+    ) -> web.StreamResponse:
+        rooms = sorted(self._rooms())
+        return visit.page(
+            "compose.html",
             status,
-            operator=login.operator,
-            csrf=self._gate.csrf(login),
-            once=secrets.token_urlsafe(12),
-            typed=typed,
-            text_max=TEXT_MAX_CHARACTERS,
-            failure=failure,
             errors=errors or {},
-            outcome=outcome,
-            view=await self._overview.look(),
+            typed=typed,
+            rooms=rooms[:MAX_ROOMS],
+            levels=name_levels(visit.language),
+            notice=Preview.of(typed.fields(self._clock()), visit.language),
+            is_fresh=is_fresh,
         )
 
+    def _rooms(self) -> list[str]:
+        names = (topic.removeprefix(ROOM_PREFIX) for topic in self._endpoint.topics(ROOM_PREFIX))
+        return [name for name in names if can_be_typed(name)]
 
-def _see_other(where: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": f"{PREFIX}{where}"})
+
+def _words_for(audience: Audience, typed: Typed, visit: Visit) -> str:
+    """
+    Say how many people a notice will reach.
+    """
+    language = visit.language
+    if typed.to != USERS:
+        return language.count(
+            "It reaches %(n)s person who is there now.",
+            "It reaches %(n)s people who are there now.",
+            audience.people,
+        )
+    people = language.count("It is for %(n)s person", "It is for %(n)s people", audience.people)
+    if audience.online == audience.people:
+        there = language.count("who is online now.", "who are all online now.", audience.people)
+    elif audience.online:
+        there = language.count(
+            "of whom %(n)s is online now; it waits for the others.",
+            "of whom %(n)s are online now; it waits for the others.",
+            audience.online,
+        )
+    else:
+        there = language.count(
+            "who is not online now: it waits.",
+            "of whom nobody is online now: it waits for them.",
+            audience.people,
+        )
+    return f"{people}{'' if audience.people == audience.online else ','} {there}"

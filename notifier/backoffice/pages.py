@@ -4,21 +4,30 @@ Turning values into pages, and the headers that every page carries.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Final
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from attrs import field, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from notifier.backoffice.gate import PREFIX
+from notifier.backoffice.door.gate import PREFIX
+from notifier.backoffice.languages import Language, language
 
-# A page loads its style sheet and sends its forms to this server, and that is all it can do.
+# A page has its style sheet and script from this server, asks it alone, and sends its forms
+# nowhere else; no text can become a script.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
         "base-uri 'none'",
@@ -27,6 +36,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 
 HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -35,51 +45,106 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 
+TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-def _environment() -> Environment:
-    return Environment(
+
+@frozen(repr=False)
+class Asset:
+    """
+    A file that pages load, under a name that changes with it.
+    """
+
+    name: str
+    body: bytes
+    packed: bytes = field(init=False)
+
+    @packed.default
+    def _pack(self) -> bytes:
+        return gzip.compress(self.body, mtime=0)
+
+    @property
+    def url(self) -> str:
+        """
+        Where a page finds it.
+        """
+        return f"{PREFIX}/static/{self.name}?v={hashlib.sha256(self.body).hexdigest()[:12]}"
+
+    async def show(self, request: web.Request) -> web.Response:
+        """
+        Answer with the file, which a changed one replaces at once.
+        """
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "Vary": "Accept-Encoding",
+        }
+        body = self.body
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            # The pages are not packed: they hold secrets beside what others may have written.
+            body, headers["Content-Encoding"] = self.packed, "gzip"
+        kind = TYPES[self.name[self.name.rindex(".") :]]
+        return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)
+
+
+@cache
+def _assets() -> Mapping[str, Asset]:
+    found = resources.files("notifier.backoffice").joinpath("static").iterdir()
+    return {file.name: Asset(file.name, file.read_bytes()) for file in found}
+
+
+@cache
+def _environment(code: str) -> Environment:
+    """
+    Make what renders in one language; the templates are read and compiled once a process.
+    """
+    spoken = language(code)
+    environment = Environment(
         loader=PackageLoader("notifier.backoffice", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["host"] = lambda link: urlsplit(link).hostname or link
+    environment.globals.update(
+        prefix=PREFIX,
+        lang=spoken.code,
+        say=spoken.say_in_page,
+        count=spoken.count_in_page,
+        number=spoken.number,
+        urls={name: asset.url for name, asset in _assets().items()},
+    )
+    return environment
 
 
-def _style() -> bytes:
-    return resources.files("notifier.backoffice").joinpath("static/style.css").read_bytes()
-
-
-@frozen(repr=False)
 class Pages:
     """
-    The templates and the style sheet, read once.
+    The templates in each language, and what they load.
     """
 
-    _templates: Environment = field(factory=_environment)
-    _style: bytes = field(factory=_style)
-    _style_url: str = field(init=False)
+    @property
+    def assets(self) -> Mapping[str, Asset]:
+        """
+        What pages load, by name.
+        """
+        return _assets()
 
-    @_style_url.default
-    def _name_style(self) -> str:
-        return f"{PREFIX}/style.css?v={hashlib.sha256(self._style).hexdigest()[:12]}"
-
-    def page(self, template: str, status: int = 200, **values: object) -> web.Response:
+    def page(
+        self, template: str, spoken: Language, status: int = 200, /, **values: object
+    ) -> web.Response:
         """
         Render one page; every value is escaped.
         """
-        found = self._templates.get_template(template)
-        html = found.render(prefix=PREFIX, style=self._style_url, **values)
-        return web.Response(text=html, status=status, content_type="text/html", charset="utf-8")
-
-    async def show_style(self, _request: web.Request) -> web.Response:
-        """
-        Answer with the style sheet, which a changed one replaces at once.
-        """
-        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        html = self.part(template, spoken, **{"scripted": {}, **values})
+        headers = {"Content-Language": spoken.code, "Vary": "Accept-Language, Cookie"}
         return web.Response(
-            body=self._style, content_type="text/css", charset="utf-8", headers=headers
+            text=html, status=status, content_type="text/html", charset="utf-8", headers=headers
         )
+
+    def part(self, template: str, spoken: Language, /, **values: object) -> str:
+        """
+        Render a template as it is; every value is escaped.
+        """
+        return _environment(spoken.code).get_template(template).render(**values)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -1,28 +1,33 @@
 """
-Where the back office is mounted.
+Where the back office is mounted, and which page answers where.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from aiohttp import web
 from itsdangerous import URLSafeTimedSerializer
 
-from notifier.backoffice.compose import Compose
-from notifier.backoffice.desk import Desk
-from notifier.backoffice.fields import Refusal
-from notifier.backoffice.gate import PREFIX, Gate
-from notifier.backoffice.logins import Logins
-from notifier.backoffice.operators import OperatorStore
-from notifier.backoffice.overview import Overview
+from notifier.accounts import Accounts
+from notifier.backoffice.audit import AuditLog
+from notifier.backoffice.compose import ComposePage
+from notifier.backoffice.door.gate import PREFIX, Gate
+from notifier.backoffice.door.logins import Logins
+from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
+from notifier.backoffice.door.passwords import Passwords
+from notifier.backoffice.door.seals import Seals
+from notifier.backoffice.door.signin import SignIn
+from notifier.backoffice.keeper import Keeper
+from notifier.backoffice.live import Live
+from notifier.backoffice.online import OnlinePage
 from notifier.backoffice.pages import Pages, add_headers
-from notifier.backoffice.seals import Seals
-from notifier.backoffice.signin import SignIn
-from notifier.inbox import NoticeStore
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from notifier.backoffice.reception import PageHandler, Reception
+from notifier.backoffice.sent import NoticePage, SentPage
+from notifier.backoffice.users import UsersPage
+from notifier.channels import Endpoint
+from notifier.inbox import Inbox
 
 
 def _came_by_https(request: web.Request) -> bool:
@@ -32,11 +37,13 @@ def _came_by_https(request: web.Request) -> bool:
 def setup(
     app: web.Application,
     *,
-    desk: Desk,
+    endpoint: Endpoint,
+    inbox: Inbox,
+    accounts: Accounts,
     operators: OperatorStore,
-    notices: NoticeStore,
+    audit: AuditLog,
     signer: URLSafeTimedSerializer,
-    clock: Callable[[], float],
+    clock: Callable[[], float] = time.monotonic,
     is_https: Callable[[web.Request], bool] = _came_by_https,
     wall_clock: Callable[[], float] = time.time,
 ) -> None:
@@ -51,37 +58,51 @@ def setup(
         clock: seconds; log-ins and the throttle live by it.
         is_https: whether a request came by https, so that its cookies must
             too. Behind a proxy that does TLS, say so here.
-        wall_clock: seconds since 1970, by which the page says how long ago
+        wall_clock: seconds since 1970, by which the pages say how long ago
             something was.
     """
     pages = Pages()
     gate = Gate(Logins(), Seals(signer), clock, is_https)
-    sign_in = SignIn(gate, pages, operators)
-    compose = Compose(gate, pages, sign_in, desk, Overview(desk, notices, wall_clock))
+    passwords = Passwords(gate, operators)
+    sign_in = SignIn(gate, pages, operators, audit, passwords)
+    reception = Reception(gate, pages, sign_in)
+    live = Live()
+    keeper = Keeper(endpoint, accounts, audit)
+    online = OnlinePage(endpoint, keeper, live, wall_clock)
+    compose = ComposePage(endpoint, inbox, accounts, audit, wall_clock)
+    sent = SentPage(inbox.store, wall_clock)
+    notice = NoticePage(inbox, audit, live, wall_clock)
+    users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
 
-    def refusing(handler: Handler) -> Handler:
-        return _with_refusals(handler, pages)
+    def mount(
+        path: str, show: PageHandler, submit: PageHandler | None = None, role: str = OPERATOR
+    ) -> None:
+        app.router.add_get(f"{PREFIX}{path}", reception.page(show, role))
+        if submit is not None:
+            app.router.add_post(f"{PREFIX}{path}", reception.form(submit, role))
+
+    def mount_live(path: str, show: PageHandler) -> None:
+        app.router.add_get(f"{PREFIX}{path}", reception.live(show))
 
     app.on_response_prepare.append(add_headers)
-    app.router.add_get(PREFIX, compose.show)
-    app.router.add_post(PREFIX, refusing(compose.submit))
+    app.on_shutdown.append(live.stop)
     app.router.add_get(f"{PREFIX}/", _lead_to_form)
-    app.router.add_get(f"{PREFIX}/sign-in", sign_in.show)
-    app.router.add_post(f"{PREFIX}/sign-in", refusing(sign_in.submit))
+    app.router.add_get(f"{PREFIX}/sign-in", reception.refusing(sign_in.show))
+    app.router.add_post(f"{PREFIX}/sign-in", reception.refusing(sign_in.submit))
     app.router.add_get(f"{PREFIX}/sign-out", _lead_to_form)
-    app.router.add_post(f"{PREFIX}/sign-out", refusing(sign_in.leave))
-    app.router.add_get(f"{PREFIX}/style.css", pages.show_style)
+    app.router.add_post(f"{PREFIX}/sign-out", reception.refusing(sign_in.leave))
+    for asset in pages.assets.values():
+        app.router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
+
+    mount("", compose.show, compose.submit)
+    mount_live("/find", compose.find)
+    mount("/sent", sent.show)
+    mount("/sent/{id}", notice.show, notice.submit)
+    mount_live("/sent/{id}/figures", notice.show_figures)
+    mount("/online", online.show, online.submit)
+    mount_live("/online/rows", online.show_rows)
+    mount("/users", users.show, users.submit, ADMIN)
 
 
 async def _lead_to_form(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther(PREFIX)
-
-
-def _with_refusals(handler: Handler, pages: Pages) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except Refusal as refusal:
-            return pages.page("refused.html", refusal.status, words=refusal.words)
-
-    return answer

@@ -1,34 +1,47 @@
 """
-What an operator typed into the form, and what it has to look like.
+A notice as an operator types it: what each field holds, and what is wrong with it.
+
+What a notice may say is the inbox's to know (`Draft.read`, `Recipients.topics`); here are
+the words for it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import fields as fields_of
+from attrs import frozen
 
-USER_ID_MAX_CHARACTERS: Final = 200
-"""
-A user id is what the host application calls its user; a longer one is refused
-beside the field.
-"""
-
-TEXT_MAX_CHARACTERS: Final = 4_000
-"""A notice is read at a glance; a longer text is refused beside the field, never cut."""
+from notifier.backoffice.languages import Language
+from notifier.backoffice.text import can_be_typed, one_line_end
+from notifier.inbox import TO_EVERYONE, ToRoom, ToUsers
+from notifier.inbox.notice import (
+    BODY_MAX_CHARACTERS,
+    LEVELS,
+    LINK_MAX_CHARACTERS,
+    TITLE_MAX_CHARACTERS,
+    Draft,
+    InvalidNotice,
+    iso,
+)
+from notifier.inbox.recipients import MAX_RECIPIENTS, Recipients
+from notifier.inbox.records import Kept
 
 EVERYONE: Final = "everyone"
-ONE_USER: Final = "user"
-SEND: Final = "send"
-THROW_OUT: Final = "throw_out"
-WRITE_TO: Final = "write_to"
-REFRESH: Final = "refresh"
+ROOM: Final = "room"
+USERS: Final = "users"
 
-# Control characters, which browsers change on the way; halves of a character, which have no UTF-8.
-_UNWRITABLE: Final = ("Cc", "Cs")
+ROOM_PREFIX: Final = "room:"
+
+NEVER: Final = ""
+AT_A_TIME: Final = "at"
+HOURS: Final = {"1": 1, "4": 4, "24": 24, "72": 72, "168": 168}
+"""When a notice may expire, in hours from its sending."""
+
+MAX_OFFSET_MINUTES: Final = 24 * 60
+"""A reader's zone is no further from UTC than that."""
 
 
 @frozen(repr=False)
@@ -38,109 +51,162 @@ class Typed:
     """
 
     to: str = ""
-    user: str = ""
+    room: str = ""
+    users: str = ""
+    """One id a line."""
+    level: str = LEVELS[0]
+    title: str = ""
     text: str = ""
-    out: str = ""
+    link: str = ""
+    expires: str = NEVER
+    """Hours, or AT_A_TIME."""
+    expires_at: str = ""
+    """A local time as browsers write it: `2030-01-31T12:00`."""
+    offset: str = ""
+    """Minutes to add to that time for UTC, as a script says; UTC where none does."""
 
     @classmethod
-    def of(cls, fields: Mapping[str, object]) -> Typed:
+    def of(cls, fields: Mapping[str, str]) -> Typed:
         """
-        Take the form's fields out of others; one that is missing is empty.
+        Take the form's fields out of others; one that is missing is as in an empty form.
         """
-        found = {name: fields.get(name) for name in ("to", "user", "text", "out")}
-        typed = cls(**{name: value for name, value in found.items() if isinstance(value, str)})
-        # Browsers send CRLF for every line end, and a reader counts it as one character.
-        return evolve(typed, text=typed.text.replace("\r\n", "\n").replace("\r", "\n"))
+        names = [one.name for one in fields_of(cls)]
+        return cls(**{name: one_line_end(fields[name]) for name in names if name in fields})
 
-    def naming(self, act: str, user: str) -> Typed:
+    @classmethod
+    def again(cls, kept: Kept) -> Typed:
         """
-        Return what this act is about where its button names the user.
+        Type a notice that was sent anew, to whom it went, but for when it expires.
         """
-        if not user:
-            return self
-        if act == THROW_OUT:
-            return evolve(self, out=user)
-        return evolve(self, to=ONE_USER, user=user)
+        payload = kept.payload
+        to = {None: USERS, TO_EVERYONE.topic: EVERYONE}.get(kept.room, ROOM)
+        return cls(
+            to=to,
+            room=kept.room.removeprefix(ROOM_PREFIX) if kept.room and to == ROOM else "",
+            users="\n".join(kept.users),
+            level=str(payload.get("level", LEVELS[0])),
+            title=str(payload.get("title", "")),
+            text=str(payload.get("body", "")),
+            link=str(payload.get("link", "")),
+        )
 
-    def act_id(self, act: str, once: str) -> str:
+    @property
+    def ids(self) -> list[str]:
         """
-        Name one act: the same page sent in with the same content is the same.
+        The ids of the users, each once.
         """
-        asked = (self.out,) if act == THROW_OUT else (self.to, self.user, self.text)
-        return hashlib.sha256(repr((once, act, asked)).encode()).hexdigest()[:32]
+        lines = (line.strip() for line in self.users.split("\n"))
+        return list(dict.fromkeys(line for line in lines if line))
 
-    def without(self, act: str) -> Typed:
+    def recipients(self) -> Recipients:
         """
-        Return what is left to do when this act is done.
+        For whom it is; ask for the errors first.
         """
-        return evolve(self, out="") if act == THROW_OUT else Typed(out=self.out)
+        if self.to == USERS:
+            return ToUsers(self.ids)
+        return ToRoom(ROOM_PREFIX + self.room.strip()) if self.to == ROOM else TO_EVERYONE
 
-    def errors(self, act: str) -> dict[str, str]:
+    def fields(self, now: float) -> dict[str, str]:
         """
-        Say what keeps this act from being done, by field; empty when nothing.
+        Make the fields of the wire, without those that are empty.
         """
-        if act == THROW_OUT:
-            checked = {"out": _user_error(self.out, "Write the id of the user to throw out.")}
-        elif act == SEND:
-            checked = {"to": self._to_error(), "user": "", "text": _text_error(self.text)}
-            if self.to == ONE_USER:
-                checked["user"] = _user_error(self.user, "Write the id of the user to send to.")
-        elif act == WRITE_TO:
-            checked = {"user": _user_error(self.user, "Write the id of the user to send to.")}
-        elif act == REFRESH:
-            checked = {}
-        else:
-            checked = {"act": "Nothing was sent yet. Press Send or Throw out."}
-        return {field: words for field, words in checked.items() if words}
+        given = {
+            "body": self.text.strip(),
+            "level": self.level,
+            "title": self.title.strip(),
+            "link": self.link.strip(),
+            "expires_at": self._expires_at(now),
+        }
+        return {name: value for name, value in given.items() if value}
 
-    def _to_error(self) -> str:
-        if self.to not in (EVERYONE, ONE_USER):
-            return "Choose who gets the message."
-        if self.to == EVERYONE and self.user.strip():
-            return "You chose everyone and also wrote a user id. Empty the id, or choose one user."
+    def errors(self, now: float, language: Language) -> dict[str, str]:
+        """
+        Say what keeps it from being sent, by field; empty when nothing.
+        """
+        errors = {"to": "", "room": "", "users": ""} | self._recipient_errors(language)
+        try:
+            Draft.read(self.fields(now), now)
+        except InvalidNotice as error:
+            words = self._field_errors(language)
+            errors |= {_FIELDS[name]: words[_FIELDS[name]] for name in error.expected}
+        return {field: words for field, words in errors.items() if words}
+
+    def _recipient_errors(self, language: Language) -> dict[str, str]:
+        say = language.say
+        if self.to not in (EVERYONE, ROOM, USERS):
+            return {"to": say("Choose who gets the notice.")}
+        if self.to == USERS:
+            return {"users": self._users_error(language)}
+        try:
+            self.recipients().topics()
+        except InvalidNotice:
+            return {"room": say("A room's name has 1 to 995 characters.")}
+        if self.to == ROOM and not self.room.strip():
+            return {"room": say("Write the name of the room.")}
+        return {}
+
+    def _users_error(self, language: Language) -> str:
+        ids = self.ids
+        if not ids:
+            return language.say("Choose at least one user.")
+        if len(ids) > MAX_RECIPIENTS:
+            return language.say(
+                "A notice goes to %(most)s users at most, these are %(n)s. Send it in parts.",
+                most=language.number(MAX_RECIPIENTS),
+                n=language.number(len(ids)),
+            )
+        wrong = [id for id in ids if not can_be_typed(id)]
+        if wrong:
+            return language.say("This cannot be a user's id: %(id)s", id=wrong[0][:100])
         return ""
 
+    def _field_errors(self, language: Language) -> dict[str, str]:
+        say, link = language.say, self.link.strip()
+        title = _lengths(language, TITLE_MAX_CHARACTERS, self.title)
+        text = _lengths(language, BODY_MAX_CHARACTERS, self.text)
+        length = _lengths(language, LINK_MAX_CHARACTERS, link)
+        return {
+            "level": say("Choose how loud it is."),
+            "title": say("A title has at most %(most)s characters, this one has %(n)s.", **title),
+            "text": say("A text has at most %(most)s characters, this one has %(n)s.", **text)
+            if self.text.strip()
+            else say("Write the text."),
+            "link": say("A link has at most %(most)s characters, this one has %(n)s.", **length)
+            if len(link) > LINK_MAX_CHARACTERS
+            else say("A link begins with https:// or http:// and has no spaces."),
+            "expires": say("Choose a time to come."),
+        }
 
-def can_be_typed(user: str) -> bool:
-    """
-    Return whether a user id goes through the form as it is.
-    """
-    return user == user.strip() and not _user_error(user, "missing")
-
-
-def readable(text: str, keep: str = "") -> str:
-    """
-    Return the text with a mark for each character that a page cannot show.
-    """
-    return "".join(
-        "\ufffd" if _is_unwritable(character) and character not in keep else character
-        for character in text
-    )
-
-
-def _is_unwritable(character: str) -> bool:
-    return unicodedata.category(character) in _UNWRITABLE
-
-
-def _user_error(user: str, when_missing: str) -> str:
-    user = user.strip()
-    if not user:
-        return when_missing
-    if len(user) > USER_ID_MAX_CHARACTERS:
-        return _too_long("user id", USER_ID_MAX_CHARACTERS, user)
-    if any(map(_is_unwritable, user)):
-        return "A user id has no control characters, this one has."
-    return ""
-
-
-def _text_error(text: str) -> str:
-    text = text.strip()
-    if not text:
-        return "Write the message."
-    if len(text) > TEXT_MAX_CHARACTERS:
-        return _too_long("message", TEXT_MAX_CHARACTERS, text)
-    return ""
+    def _expires_at(self, now: float) -> str:
+        """
+        Make the time of the wire; what is no time is handed on, to be refused there.
+        """
+        if self.expires in HOURS:
+            return iso(now + HOURS[self.expires] * 3_600)
+        if self.expires != AT_A_TIME:
+            return self.expires
+        try:
+            minutes = int(self.offset or 0)
+            local = datetime.fromisoformat(self.expires_at)
+        except ValueError:
+            return AT_A_TIME
+        if abs(minutes) > MAX_OFFSET_MINUTES or local.tzinfo is not None:
+            return AT_A_TIME
+        try:
+            return (local.replace(tzinfo=UTC) + timedelta(minutes=minutes)).isoformat()
+        except OverflowError:
+            return AT_A_TIME
 
 
-def _too_long(what: str, limit: int, value: str) -> str:
-    return f"A {what} has at most {limit:,} characters, this one has {len(value):,}."
+_FIELDS: Final = {
+    "body": "text",
+    "level": "level",
+    "title": "title",
+    "link": "link",
+    "expires_at": "expires",
+}
+"""The form's name for each field of the wire."""
+
+
+def _lengths(language: Language, most: int, value: str) -> dict[str, str]:
+    return {"most": language.number(most), "n": language.number(len(value.strip()))}

@@ -103,6 +103,13 @@ class ChannelServer:
     def __repr__(self) -> str:
         return f"<ChannelServer {self._name} {len(self._queue)} queued, end={self.end}>"
 
+    @property
+    def id(self) -> str | None:
+        """
+        The `Socket.id` of the client.
+        """
+        return self.owner.id
+
     # --- what comes in
 
     def start(self, payload: Payload, replaced: ChannelServer | None) -> None:

@@ -86,6 +86,16 @@ class SessionInfo:
     age_s: float
 
 
+@frozen
+class Crowd:
+    """
+    How many are on a topic: `people` by their `Socket.id`, and sessions in all.
+    """
+
+    people: int
+    sessions: int
+
+
 @define(eq=False, repr=False)
 class Endpoint:
     """
@@ -177,6 +187,19 @@ class Endpoint:
         Tell how many sessions live here by `Socket.id`, without those that have none.
         """
         return MappingProxyType(self._per_id)
+
+    def topics(self, prefix: str) -> Iterator[str]:
+        """
+        Name the topics of a prefix that a session of this process is on; do not await meanwhile.
+        """
+        return self.pubsub.topics(prefix)
+
+    def crowd(self, topic: str) -> Crowd:
+        """
+        Count who is on a topic in this process.
+        """
+        ids = [one.id for one in self.pubsub.subscribers(topic)]
+        return Crowd(people=len({id for id in ids if id is not None}), sessions=len(ids))
 
     def sessions(self) -> Iterator[SessionInfo]:
         """

@@ -8,7 +8,7 @@ is here. A broadcast is encoded once for each serializer, on first need.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -44,6 +44,13 @@ class Subscriber(Protocol):
     """
 
     key: str
+
+    @property
+    def id(self) -> str | None:
+        """
+        The `Socket.id` of whose it is.
+        """
+        ...
 
     def receive_publication(self, publication: Publication, encodings: Encodings) -> int:
         """
@@ -86,6 +93,14 @@ class PubSub:
             topic = self._topics[name] = _Topic()
         topic.subscribers[subscriber.key] = subscriber
         return None if topic.is_live else self._begin(name, topic)
+
+    def topics(self, prefix: str) -> Iterator[str]:
+        """
+        Name the topics of a prefix that somebody is on.
+        """
+        for name, topic in self._topics.items():
+            if topic.subscribers and name.startswith(prefix):
+                yield name
 
     def is_live(self, name: str) -> bool:
         """

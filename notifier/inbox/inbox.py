@@ -31,10 +31,12 @@ from notifier.channels import Endpoint
 from notifier.engine import Receipt
 from notifier.engine.ids import IdMaker
 from notifier.errors import EngineError
-from notifier.inbox import withdrawals
+from notifier.inbox import receipts, withdrawals
+from notifier.inbox.changes import Changes
 from notifier.inbox.commits import Commits
 from notifier.inbox.deliveries import Deliveries
 from notifier.inbox.notice import Draft, InvalidNotice, has_expired
+from notifier.inbox.receipts import Reading, Recovery
 from notifier.inbox.recipients import Recipients, user_topic
 from notifier.inbox.records import Outgoing, Sending, Status, Waiting
 from notifier.inbox.store import NoticeStore
@@ -79,7 +81,10 @@ class Inbox:
     store: NoticeStore
     clock: Callable[[], float]
     withdrawals: Withdrawals = field(init=False, factory=Withdrawals)
+    changes: Changes = field(init=False, factory=Changes)
+    """Grows with whatever `status` may tell otherwise than before."""
     _deliveries: Deliveries = field(init=False, factory=Deliveries)
+    _recoveries: list[Recovery] = field(init=False, factory=list)
     _unfiled: dict[str, Sending] = field(init=False, factory=dict)
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(init=False, factory=WeakValueDictionary)
     _writing: asyncio.Lock = field(init=False, factory=asyncio.Lock)
@@ -88,11 +93,13 @@ class Inbox:
     _ids: IdMaker = field(init=False)
     _intents: Commits[Sending] = field(init=False)
     _filings: Commits[Sending] = field(init=False)
+    _readings: Commits[Reading] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._ids = IdMaker(self.clock)
         self._intents = Commits(lambda some: self._ask(self.store.intend, some), self._writing)
         self._filings = Commits(lambda some: self._ask(self.store.file, some), self._writing)
+        self._readings = Commits(self._note_readings, self._writing)
 
     def __repr__(self) -> str:
         return f"<Inbox {self._deliveries!r} {self.withdrawals!r} {len(self._unfiled)} unfiled>"
@@ -170,11 +177,15 @@ class Inbox:
         `sender` is the key of the channel that knows already. Raises InvalidNotice
         for more than MAX_SEEN_IDS.
         """
-        asked = list(dict.fromkeys(ids))
-        if len(asked) > MAX_SEEN_IDS:
-            expected = f"at most {MAX_SEEN_IDS:,} ids"
-            raise InvalidNotice({"ids": expected}, {"ids": f"a list of {len(asked)}"})
-        return await self._to_its_end(self._seen(user, asked, sender))
+        return await self._to_its_end(self._seen(user, _checked_ids(ids), sender))
+
+    async def read_in_room(self, user: str, room: str, ids: Iterable[str]) -> None:
+        """
+        Note that a user has seen notices of a room. Idempotent, and ids of no notice of
+        that room change nothing. Raises InvalidNotice for more than MAX_SEEN_IDS.
+        """
+        asked = _checked_ids(ids)
+        await self._to_its_end(self._readings.put(Reading(room, user, asked)))
 
     # --- for the channels
 
@@ -198,6 +209,15 @@ class Inbox:
         """
         self._deliveries.add(topic, id)
         self._note_soon()
+
+    def recovered(self, user: str, room: str, since: str, head: str) -> None:
+        """
+        Note that a user came back to a room and gets what its log has after `since`; the
+        database learns of it later.
+        """
+        if since < head and len(self._recoveries) < receipts.MAX_WAITING:
+            self._recoveries.append(Recovery(room, user, since, head))
+            self._note_soon()
 
     # --- sending
 
@@ -226,6 +246,7 @@ class Inbox:
             await self._take_back(sending)
             raise failures[0]
         await self._file(sending)
+        self.changes.tell()
         return Sent(published[0].id or "", reached)
 
     async def _publish(self, one: Outgoing) -> Receipt:
@@ -317,6 +338,7 @@ class Inbox:
         """
         for topic, id in places:
             self.withdrawals.add(id, topic, now)
+        self.changes.tell()
         for topic, id in places:
             await self.endpoint.broadcast(topic, WITHDRAWN, {"id": id}, is_logged=False)
 
@@ -326,12 +348,13 @@ class Inbox:
             await self._file_left(topic)
             changed, unread = await self._write(self.store.mark_seen, user, ids, self.clock())
             if changed:
+                self.changes.tell()
                 payload = {"ids": changed, "unread": unread}
                 await self.endpoint.broadcast(topic, SEEN, payload, sender=sender, is_logged=False)
         return unread
 
     def _note_soon(self) -> None:
-        if self._noting is None and self._deliveries:
+        if self._noting is None and (self._deliveries or self._recoveries):
             self._noting = self._spawn(self._note_deliveries())
             self._noting.add_done_callback(self._noted)
 
@@ -342,11 +365,29 @@ class Inbox:
         """
         Note the deliveries that wait, but for those whose notice is being filed.
         """
+        await self._note_recoveries()
         while ids := self._deliveries.take_all(self._is_locked):
             try:
                 await self._write(self.store.mark_delivered, ids, self.clock())
+                self.changes.tell()
             except EngineError as error:
                 logger.error("%d deliveries are not noted: %s", len(ids), error)
+
+    async def _note_recoveries(self) -> None:
+        """
+        Note who came back to a room, all that wait together.
+        """
+        while self._recoveries:
+            some, self._recoveries = self._recoveries, []
+            try:
+                await self._write(self.store.note_receipts, some, (), self.clock())
+                self.changes.tell()
+            except EngineError as error:
+                logger.error("%d recoveries are not noted: %s", len(some), error)
+
+    async def _note_readings(self, some: Sequence[Reading]) -> None:
+        await self._ask(self.store.note_receipts, (), some, self.clock())
+        self.changes.tell()
 
     # --- within
 
@@ -393,3 +434,11 @@ class Inbox:
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Found]) -> Found:
         return await asyncio.shield(self._spawn(work))
+
+
+def _checked_ids(ids: Iterable[str]) -> list[str]:
+    asked = list(dict.fromkeys(ids))
+    if len(asked) > MAX_SEEN_IDS:
+        expected = f"at most {MAX_SEEN_IDS:,} ids"
+        raise InvalidNotice({"ids": expected}, {"ids": f"a list of {len(asked)}"})
+    return asked

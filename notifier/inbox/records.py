@@ -67,7 +67,11 @@ class Kept:
     user_count: int
     payload: Mapping[str, Any] = field(repr=describe)
     sent_at: float
+    expires_at: float | None
     reached: int
+    delivered: int
+    read: int
+    """These three are those of `Status`."""
     is_withdrawn: bool
 
 
@@ -76,9 +80,10 @@ class Status:
     """
     What became of a notice.
 
-    `reached` counts sessions at the sending; `delivered` and `read` count, of
+    `reached` counts sessions at the sending. `delivered` and `read` count, of
     `users`, those one of whose sessions was handed it, and those who have marked
-    it seen. All three are 0 for a room, which keeps no such state.
+    it seen. A room has no `users`: there they count who came back later and
+    recovered it from the log, and who have marked it seen.
     """
 
     id: str

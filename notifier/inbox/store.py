@@ -16,7 +16,15 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.orm import Session
 
 from notifier.accounts.database import open_database
-from notifier.inbox.recipients import user_of
+from notifier.inbox import catalog
+from notifier.inbox.receipts import (
+    Reading,
+    Receipt,
+    Recovery,
+    note_readings,
+    note_recoveries,
+)
+from notifier.inbox.recipients import MAX_RECIPIENTS, user_of
 from notifier.inbox.records import Kept, Outgoing, Sending, Status, Waiting
 from notifier.inbox.tables import Copy, Intent, Notice
 
@@ -34,9 +42,6 @@ SWEEP_S: Final = 3_600.0
 
 MAX_BACKLOG: Final = 100
 """Notices that one join brings; where more are unseen, these are the newest."""
-
-MAX_NAMED: Final = 3
-"""Users whom the list of last notices names, where a notice went to more."""
 
 
 class NoticeStore:
@@ -214,11 +219,7 @@ class NoticeStore:
             notice = session.get(Notice, _notice_id(session, id) or "")
             if notice is None:
                 return None
-            users, delivered, read = session.execute(
-                select(func.count(), func.count(Copy.delivered_at), func.count(Copy.seen_at)).where(
-                    Copy.notice_id == notice.id
-                )
-            ).one()
+            users, delivered, read = catalog.figures(session, [notice])[notice.id]
             return Status(
                 id=notice.id,
                 room=notice.room,
@@ -231,13 +232,30 @@ class NoticeStore:
                 is_withdrawn=notice.withdrawn_at is not None,
             )
 
-    def newest(self, count: int) -> list[Kept]:
+    def search(self, words: str, limit: int, before: str | None = None) -> list[Kept]:
         """
-        Return what was sent last, the newest first.
+        Return the newest notices below the id `before`, those that have every word:
+        see `catalog.search`.
         """
         with Session(self._engine) as session:
-            question = select(Notice).order_by(Notice.sent_at.desc(), Notice.id.desc())
-            return [_kept(session, one) for one in session.scalars(question.limit(count)).all()]
+            return catalog.search(session, words, limit, before)
+
+    def get(self, id: str) -> Kept | None:
+        """
+        Return a notice by its id or that of a copy, with all its users.
+        """
+        with Session(self._engine) as session:
+            return catalog.get(session, _notice_id(session, id) or "", MAX_RECIPIENTS)
+
+    def note_receipts(
+        self, recoveries: Sequence[Recovery], readings: Sequence[Reading], now: float
+    ) -> None:
+        """
+        Note what users have got and seen of rooms' notices.
+        """
+        with Session(self._engine) as session, session.begin():
+            note_recoveries(session, recoveries, now)
+            note_readings(session, readings, now)
 
     def _sweep(self, session: Session, now: float) -> None:
         """
@@ -247,6 +265,7 @@ class NoticeStore:
             return
         old = select(Notice.id).where(Notice.sent_at < now - KEPT_S)
         session.execute(delete(Copy).where(Copy.notice_id.in_(old)))
+        session.execute(delete(Receipt).where(Receipt.notice_id.in_(old)))
         has_copies = select(Copy.id).where(Copy.notice_id == Notice.id).exists()
         is_orphan = and_(Notice.room.is_(None), ~has_copies)
         session.execute(delete(Notice).where(or_(Notice.sent_at < now - KEPT_S, is_orphan)))
@@ -319,21 +338,6 @@ def _places(session: Session, notice: Notice) -> list[tuple[str, str]]:
     return [(f"user:{user}", id) for user, id in rows]
 
 
-def _kept(session: Session, notice: Notice) -> Kept:
-    copies = Copy.notice_id == notice.id
-    users = session.scalars(select(Copy.user_id).where(copies).order_by(Copy.id).limit(MAX_NAMED))
-    return Kept(
-        id=notice.id,
-        room=notice.room,
-        users=tuple(users),
-        user_count=session.scalar(select(func.count()).select_from(Copy).where(copies)) or 0,
-        payload=orjson.loads(notice.payload),
-        sent_at=notice.sent_at,
-        reached=notice.reached,
-        is_withdrawn=notice.withdrawn_at is not None,
-    )
-
-
 def _trim_user(session: Session, user: str) -> None:
     beyond = (
         select(Copy.id)
@@ -353,4 +357,6 @@ def _trim_room(session: Session, room: str) -> None:
         .offset(MAX_KEPT_PER_ROOM)
         .limit(1)
     ).scalar_subquery()
-    session.execute(delete(Notice).where(Notice.room == room, Notice.id <= beyond))
+    is_old = and_(Notice.room == room, Notice.id <= beyond)
+    session.execute(delete(Receipt).where(Receipt.notice_id.in_(select(Notice.id).where(is_old))))
+    session.execute(delete(Notice).where(is_old))

@@ -32,3 +32,17 @@ def test_tables_are_added_when_the_file_lacks_them(tmp_path: Path) -> None:
     assert NoticeStore(path).unread("ada", 0.0) == 0
     assert {"operators", "notice_copies"} <= set(inspect(open_database(path)).get_table_names())
     assert operators.verify("ada", "correct horse")
+
+
+def test_columns_are_added_when_the_file_lacks_them(tmp_path: Path) -> None:
+    """
+    An operator of an earlier version signs in as before.
+    """
+    path = tmp_path / "notifier.db"
+    OperatorStore(path, hasher=quick_hasher()).add("ada", "correct horse")
+    with open_database(path).begin() as connection:
+        for name in ("signed_in_at", "sign_outs"):
+            connection.exec_driver_sql(f"ALTER TABLE operators DROP COLUMN {name}")
+    operator = OperatorStore(path, hasher=quick_hasher()).verify("ada", "correct horse")
+    assert operator
+    assert (operator.signed_in_at, operator.sign_outs) == (None, 0)

@@ -6,7 +6,7 @@ import pytest
 
 from notifier.backoffice.acts import MAX_ACTS, Acts, Outcome
 
-REACHED = Outcome("Reached 3 sessions.", "Sent to everyone.", 3)
+REACHED = Outcome("Reached 3 sessions.", "Sent to everyone.", secret="nta_1")
 
 
 class Performer:
@@ -89,7 +89,7 @@ async def test_outcome_is_given_once() -> None:
 
 async def test_outcome_says_so_when_the_act_had_been_done_already() -> None:
     """
-    Asking for a done act again tells that it was not done a second time.
+    It was not done a second time, and what is shown once is not shown again.
     """
     acts, perform = Acts(), Performer(REACHED)
     await acts.once("a", perform)
@@ -97,8 +97,8 @@ async def test_outcome_says_so_when_the_act_had_been_done_already() -> None:
     await acts.once("a", perform)
     again = acts.take_outcome("a")
     assert again
-    assert again.headline == "Done already, so not done a second time."
-    assert again.detail == "It had reached 3 sessions."
+    assert (again.headline, again.is_again) == (REACHED.headline, True)
+    assert again.secret == ""
     assert acts.take_outcome("a") is None
 
 
@@ -130,3 +130,10 @@ async def test_oldest_act_is_forgotten_when_there_are_too_many() -> None:
     assert repr(acts) == f"<Acts count={MAX_ACTS}>"
     assert acts.take_outcome("0") is None
     assert acts.take_outcome("1") == REACHED
+
+
+def test_repr_keeps_the_secret_to_itself() -> None:
+    """
+    An outcome in a log shows no password and no key.
+    """
+    assert "nta_1" not in repr(REACHED)

@@ -1,0 +1,3 @@
+"""
+Who may come in: operators and their passwords, log-ins, cookies and tokens.
+"""

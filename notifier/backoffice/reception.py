@@ -1,0 +1,136 @@
+"""
+Between aiohttp and the pages: who is asking, may they, and did the form come from us.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+from attrs import frozen
+from sqlalchemy.exc import SQLAlchemyError
+
+from notifier.backoffice.door.fields import FORM_MAX_BYTES, Refusal, read_fields
+from notifier.backoffice.door.gate import PREFIX, Gate, without_secrets
+from notifier.backoffice.door.operators import OPERATOR, Operator
+from notifier.backoffice.door.signin import SignIn, choose_for
+from notifier.backoffice.pages import Pages
+from notifier.backoffice.visit import Visit
+from notifier.errors import EngineError
+from notifier.logs import log_failure
+
+PageHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_NOBODY: Final = 401
+
+logger = logging.getLogger(__name__)
+
+
+@frozen
+class Reception:
+    """
+    Makes aiohttp's handlers of those of the pages.
+
+    `role` is who may: an admin may all that an operator may.
+    """
+
+    _gate: Gate
+    _pages: Pages
+    _sign_in: SignIn
+
+    def page(self, handler: PageHandler, role: str = OPERATOR) -> Handler:
+        """
+        Make the handler of a page, which leads to the sign-in page and back.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            operator = await self._sign_in.operator(request)
+            if operator is None:
+                where = quote(request.path_qs, safe="/")
+                raise web.HTTPSeeOther(f"{PREFIX}/sign-in?next={where}")
+            return await handler(self._visit(request, operator, role))
+
+        return self.refusing(answer)
+
+    def live(self, handler: PageHandler, role: str = OPERATOR) -> Handler:
+        """
+        Make the handler of what a script asks for: 401 where nobody is signed in, and
+        asking does not keep a log-in from ending.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            operator = await self._sign_in.operator(request, is_used=False)
+            if operator is None:
+                return web.Response(status=_NOBODY)
+            return await handler(self._visit(request, operator, role))
+
+        return self.refusing(answer)
+
+    def form(self, handler: PageHandler, role: str = OPERATOR) -> Handler:
+        """
+        Make the handler of a form that one of our pages sends in to its own path.
+
+        Where the log-in has ended, what was typed is there again after the next one.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            fields = await read_fields(request, FORM_MAX_BYTES)
+            token = fields.get("csrf", "")
+            if not self._gate.csrf_is_ours(token):
+                raise Refusal(403, "The form did not come from this page, so nothing was done.")
+            operator = await self._sign_in.operator(request)
+            login = self._gate.login(request)
+            if operator is None or login is None:
+                return await self._sign_in.show_instead(request, fields)
+            if not self._gate.csrf_is_of(login, token):
+                login.unsent = {request.path: without_secrets(fields)}
+                raise Refusal(
+                    403, "This form was from an earlier log-in, so nothing was done. Look it over."
+                )
+            return await handler(self._visit(request, operator, role, fields))
+
+        return self.refusing(answer)
+
+    def refusing(self, handler: Handler) -> Handler:
+        """
+        Make a page of what the handler refuses, and of what fails below it.
+        """
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except Refusal as refusal:
+                return self._refused(request, refusal)
+            except (EngineError, SQLAlchemyError, OSError) as error:
+                log_failure(f"{request.method} {request.path}", error)
+                broken = Refusal(
+                    503, "The server could not read its database. Its log says why. Try again."
+                )
+                return self._refused(request, broken)
+
+        return answer
+
+    def _visit(
+        self,
+        request: web.Request,
+        operator: Operator,
+        role: str,
+        fields: dict[str, str] | None = None,
+    ) -> Visit:
+        if role != OPERATOR and operator.role != role:
+            raise Refusal(403, "This page is for admins. Ask one of them.")
+        login = self._gate.login(request, is_used=False)
+        assert login is not None, "its operator was found by it"
+        csrf = self._gate.csrf(login)
+        language = choose_for(request)
+        return Visit(request, language, login, operator, csrf, fields or {}, self._pages)
+
+    def _refused(self, request: web.Request, refusal: Refusal) -> web.Response:
+        language = choose_for(request)
+        words = language.say(refusal.words, **refusal.values)
+        back = request.path if request.method == "POST" else PREFIX
+        return self._pages.page("refused.html", language, refusal.status, words=words, back=back)

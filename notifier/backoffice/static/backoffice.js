@@ -1,0 +1,73 @@
+// What every page of the back office does better with a script. Without one they all work.
+
+// Times in the reader's own zone, for who points at them.
+const zoned = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" })
+
+export function localise(place) {
+  for (const time of place.querySelectorAll("time[datetime]")) time.title = zoned.format(new Date(time.dateTime))
+}
+
+// What is shown once has a button that copies it.
+function offerCopies() {
+  if (!navigator.clipboard) return
+  const { copy, copied } = words()
+  for (const code of document.querySelectorAll("[data-copy]")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: copy })
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent)
+      button.textContent = copied
+    })
+    code.after(button)
+  }
+}
+
+// The words that scripts say, in the page's language.
+export function words() {
+  return JSON.parse(document.getElementById("words").textContent)
+}
+
+const sleep = ms => new Promise(resolve => setTimeout(resolve, ms))
+const shown = () => document.hidden && new Promise(resolve => document.addEventListener("visibilitychange", resolve, { once: true }))
+
+// A part of a page that keeps itself up to date: the server answers once it is other than what is shown.
+async function follow(place) {
+  let tag = "", pause = 1000
+  for (;;) {
+    await shown()
+    if (place.querySelector("details[open]")) { // somebody is about to press what is in it
+      await sleep(1000)
+      continue
+    }
+    try {
+      const answer = await fetch(place.dataset.live, { headers: tag ? { "If-None-Match": tag } : {} })
+      if (answer.status === 401) return tell(place, words().ended)
+      if (answer.status === 200) show(place, await answer.text())
+      else if (answer.status !== 304) throw new Error(answer.status)
+      tag = answer.headers.get("ETag") ?? ""
+      pause = 1000
+    } catch {
+      await sleep(pause)
+      pause = Math.min(pause * 2, 30_000)
+    }
+  }
+}
+
+function show(place, html) {
+  const focused = place.contains(document.activeElement) && key(document.activeElement)
+  const parsed = new DOMParser().parseFromString(html, "text/html")
+  place.replaceChildren(...parsed.body.childNodes)
+  localise(place)
+  if (focused) [...place.querySelectorAll("button, a, summary")].find(one => key(one) === focused)?.focus()
+}
+
+const key = element => element.id || element.value || element.href || element.textContent
+
+function tell(place, text) {
+  const told = Object.assign(document.createElement("p"), { className: "told", textContent: text })
+  told.setAttribute("role", "status")
+  place.before(told)
+}
+
+localise(document)
+offerCopies()
+for (const place of document.querySelectorAll("[data-live]")) follow(place)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from backoffice.browser import HOME, ONLINE, SIGN_IN, SIGN_OUT, Browser
+from backoffice.fakes import Clock
+from notifier.accounts import Accounts
+from notifier.backoffice import AuditLog
+from notifier.backoffice.door.fields import FORM_MAX_BYTES
+from notifier.backoffice.door.logins import LOGIN_IDLE_S
+
+USERS = f"{HOME}/users"
+ROWS = f"{ONLINE}/rows"
+
+
+async def test_sign_in_page_comes_first_when_nobody_is_signed_in(browser: Browser) -> None:
+    """
+    It knows where to lead on.
+    """
+    page = await browser.get(f"{HOME}/sent?q=a%26b")
+    assert page.path == SIGN_IN
+    assert page.form(SIGN_IN).fields["next"] == f"{HOME}/sent?q=a%26b"
+
+
+async def test_script_is_told_when_nobody_is_signed_in(browser: Browser) -> None:
+    """
+    A sign-in page would stand in the middle of its own.
+    """
+    assert (await browser.get(ROWS)).status == 401
+
+
+async def test_script_does_not_keep_a_log_in_from_ending(admin: Browser, clock: Clock) -> None:
+    """
+    Nobody may be in front of the page that asks.
+    """
+    clock.now += LOGIN_IDLE_S - 1
+    assert (await admin.get(ROWS)).status == 200
+    clock.now += 1
+    assert (await admin.get(ROWS)).status == 401
+
+
+async def test_page_for_admins_is_refused_to_others(operator: Browser) -> None:
+    """
+    In words, with a way back.
+    """
+    page = await operator.get(USERS)
+    assert page.status == 403
+    assert "This page is for admins. Ask one of them." in page.text
+    assert f'href="{HOME}"' in page.html
+
+
+async def test_nothing_is_done_when_a_form_is_from_an_earlier_log_in(
+    browser: Browser, accounts: Accounts
+) -> None:
+    """
+    But what was typed stands in the form, to be looked over.
+    """
+    await browser.sign_in()
+    earlier = await browser.get(USERS)
+    await browser.submit(earlier, SIGN_OUT)
+    await browser.sign_in()
+    page = await browser.submit(earlier, USERS, act="add", id="carla")
+    assert page.status == 403
+    assert "from an earlier log-in" in page.text
+    assert await accounts.get("carla") is None
+    assert (await browser.get(USERS)).form(USERS, act="add").fields["id"] == "carla"
+
+
+async def test_refusal_is_a_page_when_a_form_is_too_large(admin: Browser) -> None:
+    """
+    With the figure, and the way back to where one was.
+    """
+    page = await admin.post(ONLINE, {"x": "y" * FORM_MAX_BYTES})
+    assert page.status == 413
+    assert "larger than 512 KiB" in page.text
+    assert f'href="{ONLINE}"' in page.html
+
+
+async def test_page_says_so_when_the_database_fails(
+    admin: Browser, audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    And shows nothing of what it was asked.
+    """
+
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT secret", {}, Exception("disk"))
+
+    monkeypatch.setattr(audit, "note", fail)
+    page = await admin.get(ONLINE)
+    page = await admin.submit(page, SIGN_OUT)
+    assert page.status == 503
+    assert "could not read its database" in page.text
+    assert "secret" not in page.text

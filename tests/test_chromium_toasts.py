@@ -18,33 +18,15 @@ from chromium import drive
 from conftest import require_built_client, require_node_modules
 from doors import serving
 
-from notifier import Channel, Limits, Notifier, Ok, User, UserSocket, handle_in
+from notifier import Limits, Notifier, User
 from notifier.api import SCOPES, ApiKeyStore
 from notifier.app import DATABASE, TOASTS_SCRIPT, build
 from notifier.config import Config
-from notifier.notices import RoomChannel, UserChannel
-from notifier.protocol import Payload
 
 PAGE = Path(__file__).parents[1] / "examples" / "page"
 ELSEWHERE = "https://notices.example"
 SOON_MS = 200
 LIMITS = Limits(window_ms=1_000, resume_window_ms=2_000)  # sessions of pages that crash go soon
-
-
-class Me(Channel):
-    async def join(self, payload: Payload) -> Ok:
-        user = self.assigns["user"]
-        return Ok({"id": user.id, "role": user.role})
-
-
-class SeenRoom(RoomChannel):
-    @handle_in("seen")
-    async def seen(self, payload: Payload) -> Ok:
-        return Ok({})
-
-
-class WithMe(UserSocket):
-    channels = {"room:*": SeenRoom, "user:*": UserChannel, "me": Me}
 
 
 pytestmark = pytest.mark.browser
@@ -96,7 +78,7 @@ async def run(tmp_path: Path, scenario: str) -> dict[str, Any]:
     Run a scenario against what `notifier serve` serves, and a host of another origin.
     """
     key = ApiKeyStore(tmp_path / DATABASE).add("shop", SCOPES)
-    notifier = Notifier(WithMe)
+    notifier = Notifier()
     config = Config(data_dir=tmp_path, limits=LIMITS)
     app = build(notifier, config, ["a key"])
     async with serving("front", app, notifier) as port, host(notifier, port) as pages:
@@ -170,11 +152,11 @@ async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
 
 async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     """
-    And of one who signs out nothing is left.
+    Each counts as a reader of what went to all, and of one who signs out nothing is left.
     """
     steps = await run(tmp_path, "users")
     of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
-    assert steps["two"] == {**of, "sessions": 2}
+    assert steps["two"] == {**of, "read": [0, 1, 2], "sessions": 2}
     forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
     assert steps["forgotten"] == forgotten
 

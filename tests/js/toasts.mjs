@@ -311,9 +311,15 @@ const scenarios = {
     for (const page of Object.values(pages)) await joined(page)
     for (const user of ["ann", "bob"]) await send(user, `To ${user}`, { level: "urgent" })
     for (const [user, page] of Object.entries(pages)) await arrived(page, `To ${user}`)
-    await send("all", "To all", { level: "urgent" })
-    for (const page of Object.values(pages)) await arrived(page, "To all")
-    say({ step: "two", ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
+    const { id } = await send("all", "To all", { level: "urgent", title: "All" })
+    const read = async () => (await api("GET", `/notices/${id}`)).read
+    const counts = [await read()]
+    for (const page of Object.values(pages)) {
+      await arrived(page, "To all")
+      await press(page, "Dismiss: All")
+      counts.push(await until(read, count => count === counts.length))
+    }
+    say({ step: "two", read: counts, ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
     const stored = () => pages.bob.evaluate(() => Object.values(localStorage).join())
     const before = (await stored()).includes("To ann")
     await pages.ann.locator("notifier-toasts").evaluate(one => one.forget())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from chromium import drive
 from doors import serving
-from hostpage import host
+from hostpage import host, require_widget
 
 from notifier import Limits, Notifier
 from notifier.api import SCOPES, ApiKeyStore
@@ -23,7 +23,12 @@ SOON_MS = 200
 LIMITS = Limits(window_ms=1_000, resume_window_ms=2_000)  # sessions of pages that crash go soon
 
 
-pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("widget")]
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def widget() -> None:
+    require_widget()
 
 
 async def run(tmp_path: Path, scenario: str) -> dict[str, Any]:
@@ -105,11 +110,11 @@ async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
 
 async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     """
-    And of one who signs out nothing is left.
+    Each counts as a reader of what went to all, and of one who signs out nothing is left.
     """
     steps = await run(tmp_path, "users")
     of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
-    assert steps["two"] == {**of, "sessions": 2}
+    assert steps["two"] == {**of, "read": [0, 1, 2], "sessions": 2}
     forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
     assert steps["forgotten"] == forgotten
 

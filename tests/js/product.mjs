@@ -3,7 +3,7 @@
 // Given are, too: backoffice (its address), admin and password, pages (the origin that serves `/USER/`).
 
 import { given, newContext, play, portray, say, visit } from "./browser.mjs"
-import { arrived, bodies, joined, noted, open, press, until, violations } from "./widget.mjs"
+import { arrived, bodies, joined, noted, open, press, until, violations } from "./hostpage.mjs"
 
 const PASSWORD = "a phrase for olga"
 

@@ -47,6 +47,9 @@ HISTORY: Final = "history.db"
 CLIENT_SCRIPT: Final = Path(__file__).parent / "static" / "notifier-client.js"
 """Where `scripts/build-client` puts the browser build of `client/js`."""
 
+TOASTS_SCRIPT: Final = CLIENT_SCRIPT.with_name("notifier-toasts.js")
+"""The same of the widget, with the client in it."""
+
 
 @define(eq=False)
 class Notifier:
@@ -224,9 +227,8 @@ def build(
         notifier.attach(app, endpoint, config.check_origin, config.trusted_proxies)
         inbox = keep_notices(app, endpoint, NoticeStore(database))
         app.router.add_get("/health", Health(endpoint).handle)
-        client = ClientScript()
-        app.router.add_get("/client/notifier-client.js", client.handle)
-        app.router.add_get("/client/{version}/notifier-client.js", client.handle)
+        for script in (CLIENT_SCRIPT, TOASTS_SCRIPT):
+            ClientScript(script).add_routes(app)
         backoffice.setup(
             app,
             endpoint=endpoint,
@@ -294,12 +296,19 @@ class Health:
 @define(eq=False)
 class ClientScript:
     """
-    Serves the browser build of our JavaScript client, to pages of any origin.
+    Serves a browser build of our JavaScript client, to pages of any origin.
 
     Below its version it never changes; without one it is asked for anew each time.
     """
 
-    path: Path = CLIENT_SCRIPT
+    path: Path
+
+    def add_routes(self, app: web.Application) -> None:
+        """
+        Serve it below `/client`, with its version and without.
+        """
+        app.router.add_get(f"/client/{self.path.name}", self.handle)
+        app.router.add_get(f"/client/{{version}}/{self.path.name}", self.handle)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """

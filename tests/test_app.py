@@ -162,8 +162,7 @@ async def script(tmp_path: Path) -> AsyncIterator[tuple[Path, str]]:
     """
     path = tmp_path / "notifier-client.js"
     app = web.Application()
-    app.router.add_get("/client/notifier-client.js", ClientScript(path).handle)
-    app.router.add_get("/client/{version}/notifier-client.js", ClientScript(path).handle)
+    ClientScript(path).add_routes(app)
     async with serving("aiohttp", app) as port:
         yield path, f"http://127.0.0.1:{port}/client"
 

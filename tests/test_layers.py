@@ -26,7 +26,16 @@ LADDER = (
     ("transports", {"attrs", "orjson", "aiohttp", "multidict"}),
     (
         "app checkup config notices secrets logs server accounts backoffice inbox api demo",
-        {"attrs", "aiohttp", "argon2", "babel", "itsdangerous", "jinja2", "jsonschema", "markupsafe"}
+        {
+            "attrs",
+            "aiohttp",
+            "argon2",
+            "babel",
+            "itsdangerous",
+            "jinja2",
+            "jsonschema",
+            "markupsafe",
+        }
         | {"orjson", "sqlalchemy"},
     ),
     (

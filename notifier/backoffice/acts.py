@@ -29,6 +29,8 @@ class Outcome:
     detail: str = ""
     is_good: bool = True
     """Whether something came of it; what came to nothing is told in another colour."""
+    then: str = ""
+    """The path that tells of it, where only doing it shows which."""
     secret: str = field(default="", repr=False)
     """What is shown this once and never again: a password or a key that was made."""
     example: str = field(default="", repr=False)

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +17,7 @@ from attrs import field, frozen
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from notifier.backoffice.door.gate import PREFIX
-from notifier.backoffice.languages import CODES, Language, language
+from notifier.backoffice.languages import Language, language
 
 # A page has its style sheet and script from this server, asks it alone, and sends its forms
 # nowhere else; no text can become a script.
@@ -83,42 +85,48 @@ class Asset:
         return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)
 
 
-def _assets() -> dict[str, Asset]:
+@cache
+def _assets() -> Mapping[str, Asset]:
     found = resources.files("notifier.backoffice").joinpath("static").iterdir()
     return {file.name: Asset(file.name, file.read_bytes()) for file in found}
 
 
-@frozen(repr=False)
+@cache
+def _environment(code: str) -> Environment:
+    """
+    Make what renders in one language; the templates are read and compiled once a process.
+    """
+    spoken = language(code)
+    environment = Environment(
+        loader=PackageLoader("notifier.backoffice", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["host"] = lambda link: urlsplit(link).hostname or link
+    environment.globals.update(
+        prefix=PREFIX,
+        lang=spoken.code,
+        say=spoken.say_in_page,
+        count=spoken.count_in_page,
+        number=spoken.number,
+        urls={name: asset.url for name, asset in _assets().items()},
+    )
+    return environment
+
+
 class Pages:
     """
-    The templates, once for each language, and what they load.
+    The templates in each language, and what they load.
     """
 
-    assets: dict[str, Asset] = field(factory=_assets, init=False)
-    _templates: dict[str, Environment] = field(init=False)
-
-    @_templates.default
-    def _read_templates(self) -> dict[str, Environment]:
-        return {code: self._environment(language(code)) for code in CODES}
-
-    def _environment(self, spoken: Language) -> Environment:
-        environment = Environment(
-            loader=PackageLoader("notifier.backoffice", "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["host"] = lambda link: urlsplit(link).hostname or link
-        environment.globals.update(
-            prefix=PREFIX,
-            lang=spoken.code,
-            say=spoken.say_in_page,
-            count=spoken.count_in_page,
-            number=spoken.number,
-            urls={name: asset.url for name, asset in self.assets.items()},
-        )
-        return environment
+    @property
+    def assets(self) -> Mapping[str, Asset]:
+        """
+        What pages load, by name.
+        """
+        return _assets()
 
     def page(
         self, template: str, spoken: Language, status: int = 200, /, **values: object
@@ -136,7 +144,7 @@ class Pages:
         """
         Render a template as it is; every value is escaped.
         """
-        return self._templates[spoken.code].get_template(template).render(**values)
+        return _environment(spoken.code).get_template(template).render(**values)
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

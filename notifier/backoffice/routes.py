@@ -14,6 +14,8 @@ from notifier.accounts import Accounts
 from notifier.api import ApiKeyStore
 from notifier.backoffice.account import AccountPage
 from notifier.backoffice.audit import AuditLog
+from notifier.backoffice.compose import ComposePage
+from notifier.backoffice.door.fields import Refusal
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
 from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
@@ -75,6 +77,7 @@ def setup(
     live = Live()
     keeper = Keeper(endpoint, accounts, audit)
     online = OnlinePage(endpoint, keeper, live, wall_clock)
+    compose = ComposePage(endpoint, inbox, accounts, audit, wall_clock)
     sent = SentPage(inbox.store, wall_clock)
     notice = NoticePage(inbox, audit, live, wall_clock)
     users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
@@ -103,6 +106,8 @@ def setup(
     for asset in pages.assets.values():
         app.router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
 
+    mount("", compose.show, compose.submit)
+    mount_live("/find", compose.find)
     mount("/sent", sent.show)
     mount("/sent/{id}", notice.show, notice.submit)
     mount_live("/sent/{id}/figures", notice.show_figures)
@@ -113,6 +118,11 @@ def setup(
     mount("/account", account.show, account.submit)
     mount("/keys", api_keys.show, api_keys.submit, ADMIN)
     mount("/audit", trail.show, role=ADMIN)
+    app.router.add_route("*", f"{PREFIX}/{{path:.*}}", reception.refusing(_find_nothing))
+
+
+async def _find_nothing(_request: web.Request) -> web.StreamResponse:
+    raise Refusal(404, "There is no such page here.")
 
 
 async def _lead_to_form(_request: web.Request) -> web.StreamResponse:

@@ -102,14 +102,15 @@ class Visit:
         self, perform: Callable[[], Awaitable[Outcome]], then: str
     ) -> web.Response | None:
         """
-        Do what the form asks for, once, and lead to the path `then`, which tells of it.
+        Do what the form asks for, once, and lead to the path `then`, or that of the
+        outcome, which tells of it.
 
         The same form sent in twice is done once. Returns None where `perform` raised
         anything, which is in the log: then the page is to be shown with what was
         typed, and `failure`.
         """
         outcome = await self.login.acts.once(self._act_id, lambda: self._perform(perform))
-        return see_other(f"{then}?done={self._act_id}") if outcome else None
+        return see_other(f"{outcome.then or then}?done={self._act_id}") if outcome else None
 
     @property
     def is_again(self) -> bool:

@@ -18,6 +18,33 @@ from notifier.inbox.records import Kept
 
 
 @frozen(repr=False)
+class Preview:
+    """
+    What a reader will see of a notice.
+    """
+
+    level: str
+    level_words: str
+    title: str
+    body: str
+    link: str
+
+    @classmethod
+    def of(cls, payload: Mapping[str, Any], language: Language) -> Preview:
+        """
+        Read what goes over the wire, or will.
+        """
+        level = str(payload.get("level", LEVELS[0]))
+        return cls(
+            level=level if level in LEVELS else LEVELS[0],
+            level_words=name_levels(language).get(level, ""),
+            title=_text(payload, "title"),
+            body=readable(str(payload.get("body", "")), keep="\n\t"),
+            link=_text(payload, "link"),
+        )
+
+
+@frozen(repr=False)
 class Shown:
     """
     A notice as a page shows it, all of it fit to be read.
@@ -26,11 +53,7 @@ class Shown:
     id: str
     to: str
     sender: str
-    level: str
-    level_words: str
-    title: str
-    body: str
-    link: str
+    preview: Preview
     at: Moment
     expires: Moment | None
     is_withdrawn: bool
@@ -45,18 +68,12 @@ class Shown:
 
     @classmethod
     def of(cls, kept: Kept, now: float, language: Language) -> Shown:
-        payload = kept.payload
-        level = str(payload.get("level", LEVELS[0]))
         expires_at = kept.expires_at
         return cls(
             id=kept.id,
             to=name_recipients(kept, language),
-            sender=readable(str(payload.get("from", ""))),
-            level=level,
-            level_words=name_levels(language).get(level, level),
-            title=_text(payload, "title"),
-            body=readable(str(payload.get("body", "")), keep="\n\t"),
-            link=_text(payload, "link"),
+            sender=_text(kept.payload, "from"),
+            preview=Preview.of(kept.payload, language),
             at=Moment.of(kept.sent_at, now, language),
             expires=None if expires_at is None else Moment.of(expires_at, now, language),
             is_withdrawn=kept.is_withdrawn,

@@ -183,7 +183,9 @@ class PublishContract(EngineMaker):
             assert bodies(page) == [1]
             page.publications[0].payload.clear()
 
-    @pytest.mark.parametrize("value", [object(), 2**70, {1: 2}, "\ud800"], ids=repr)
+    @pytest.mark.parametrize(
+        "value", [object(), 2**70, {1: 2}, "\ud800"], ids=["object", "int", "dict", "str"]
+    )
     async def test_log_refuses_what_is_no_json(self, engine: Engine, value: object) -> None:
         """
         The publisher is told, nobody gets it, and nobody else's publication suffers.

@@ -11,6 +11,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -127,8 +128,6 @@ class OperatorStore:
         self._engine = open_database(path)
         self._hasher = hasher or PasswordHasher()
         self._clock = clock
-        # Stands in for the hash of a name that nobody has, so that both take the same time.
-        self._nobodys_hash = self._hasher.hash("nobody's password")
 
     def add(self, name: str, password: str, role: str | None = None) -> Operator:
         """
@@ -160,10 +159,11 @@ class OperatorStore:
         Takes as long for a name that nobody has as for a wrong password. A
         hash made with other parameters than today's is made anew.
         """
+        nobodys_hash = self._nobodys_hash  # on first need by whoever comes first, known or not
         password = _composed(password, PASSWORD_MAX_CHARACTERS)
         with self._session() as session:
             operator = session.scalar(_named(name))
-            stored = operator.password_hash if operator else self._nobodys_hash
+            stored = operator.password_hash if operator else nobodys_hash
             if not self._matches(stored, password) or operator is None:
                 return None
             if self._hasher.check_needs_rehash(stored):
@@ -234,6 +234,13 @@ class OperatorStore:
         """
         with self._session() as session:
             return not session.scalar(select(exists().select_from(Operator)))
+
+    @cached_property
+    def _nobodys_hash(self) -> str:
+        """
+        Stands in for the hash of a name that nobody has, so that both take the same time.
+        """
+        return self._hasher.hash("nobody's password")
 
     def _has_admin(self) -> bool:
         with self._session() as session:

@@ -118,6 +118,7 @@ const scenarios = {
 
   /** Every page: what axe-core says, how much goes over the wire, and how it looks. */
   async pages() {
+    await Promise.all(["ann", "bob"].map(async user => joined(await open(await newContext(), user))))
     const context = await newContext({ locale: given.locale })
     const page = await context.newPage()
     const client = await context.newCDPSession(page)

@@ -18,8 +18,8 @@ from notifier.inbox.tables import Copy, Notice
 
 MAX_SEARCHED: Final = 20_000
 """
-Notices looked through for words, the newest: where none has them that takes some 50 ms
-of CPU, whatever else is kept; older ones are not found.
+Notices looked through for words, the newest: of 100,000, where none has them, that takes
+some 70 ms of CPU, 130 ms with ten words; older ones are not found.
 """
 
 MAX_WORDS: Final = 10
@@ -44,7 +44,8 @@ def search(session: Session, words: str, limit: int, before: str | None) -> list
     question = select(Notice).order_by(Notice.id.desc()).limit(limit)
     if before is not None:
         question = question.where(Notice.id < before)
-    wanted = words[:MAX_CHARACTERS].split()[:MAX_WORDS]
+    # LIKE takes a NUL for the end of its pattern.
+    wanted = words[:MAX_CHARACTERS].replace("\0", " ").split()[:MAX_WORDS]
     if wanted:
         newest = select(Notice.id).order_by(Notice.id.desc()).limit(MAX_SEARCHED)
         question = question.where(Notice.id.in_(newest), *map(_has, wanted))

@@ -238,6 +238,7 @@ def build(
             audit=backoffice.AuditLog(database),
             keys=api_keys,
             signer=tokens.serializer("backoffice"),
+            is_https=_came_by_https(TrustedProxies(config.trusted_proxies)),
         )
         api.setup(
             app,
@@ -250,6 +251,12 @@ def build(
         )
         undoing.pop_all()  # nothing went wrong: the engine is the endpoint's to close
     return app
+
+
+def _came_by_https(proxies: TrustedProxies) -> Callable[[web.Request], bool]:
+    return lambda request: (
+        request.secure or proxies.is_https(request.remote or "", request.headers)
+    )
 
 
 def keep_notices(app: web.Application, endpoint: Endpoint, notices: NoticeStore) -> Inbox:

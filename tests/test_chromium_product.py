@@ -19,8 +19,9 @@ from doors import serving
 from hostpage import host, require_widget
 
 from notifier import Limits, Notifier
+from notifier.api import ApiKeyStore
 from notifier.app import DATABASE, build
-from notifier.backoffice import OperatorStore
+from notifier.backoffice import Act, AuditLog, OperatorStore
 from notifier.config import Config
 from notifier.inbox import TO_EVERYONE, ToUsers
 
@@ -113,18 +114,18 @@ async def test_a_working_day(tmp_path: Path) -> None:
         assert about in audit
 
 
-async def fill(notifier: Notifier) -> str:
+async def fill(notifier: Notifier, database: Path) -> str:
     """
     Give the pages something to show; return the id of a notice.
     """
-    inbox = notifier.inbox
-    await inbox.send(
-        TO_EVERYONE, {"body": "Maintenance begins in ten minutes.", "level": "warning"}, "olga"
-    )
+    inbox, trail = notifier.inbox, AuditLog(database)
+    OperatorStore(database).add("olga", PASSWORD)
+    ApiKeyStore(database).add("shop", ["notices", "tokens"])
+    loud = {"body": "Maintenance begins in ten minutes.", "level": "warning"}
+    await inbox.send(TO_EVERYONE, loud, "olga")
     await inbox.send(ToUsers(["bob"]), {"body": "An agent has answered your question."}, "olga")
-    late = await inbox.send(
-        ToUsers(["carl"]), {"body": "Your card expires soon.", "level": "urgent"}, "olga"
-    )
+    wrong = {"body": "Your card expires soon.", "level": "urgent"}
+    late = await inbox.send(ToUsers(["carl"]), wrong, "olga")
     await inbox.withdraw(late.id)
     fields = {
         "title": "Your parcel has left",
@@ -132,7 +133,12 @@ async def fill(notifier: Notifier) -> str:
         "level": "success",
         "link": "https://shop.example/orders/7",
     }
-    return (await inbox.send(ToUsers(["ann", "bob", "carl"]), fields, "olga")).id
+    sent = await inbox.send(ToUsers(["ann", "bob", "carl"]), fields, "olga")
+    trail.note("olga", Act.SENT, late.id, "carl")
+    trail.note("olga", Act.WITHDRAWN, late.id)
+    trail.note("olga", Act.SENT, sent.id, "ann, bob, carl")
+    trail.note("olga", Act.THROWN_OUT, "mallory")
+    return sent.id
 
 
 @pytest.mark.parametrize("locale", ["en", "fr"])
@@ -143,8 +149,7 @@ async def test_pages_are_accessible_and_small(tmp_path: Path, locale: str) -> No
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path)) / locale
     folder.mkdir(parents=True, exist_ok=True)
     async with product(tmp_path) as (notifier, port):
-        OperatorStore(tmp_path / DATABASE).add("olga", PASSWORD)
-        notice = await fill(notifier)
+        notice = await fill(notifier, tmp_path / DATABASE)
         steps = await run(
             notifier,
             port,

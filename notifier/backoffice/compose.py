@@ -31,6 +31,9 @@ CHECK: Final = "check"
 SEND: Final = "send"
 EDIT: Final = "edit"
 
+MAX_NAMED: Final = 3
+"""Users whom the trail names, where a notice went to more."""
+
 MAX_ROOMS: Final = 100
 """Rooms offered as one types; others can be typed all the same."""
 
@@ -106,9 +109,7 @@ class ComposePage:
     async def _send(self, visit: Visit, typed: Typed) -> Outcome:
         to, sender, language = typed.recipients(), visit.operator.name, visit.language
         sent = await self._inbox.send(to, typed.fields(self._clock()), sender)
-        whom = {EVERYONE: EVERYONE, ROOM: ROOM_PREFIX + typed.room.strip()}.get(typed.to)
-        detail = whom or f"{len(typed.ids)} users"
-        await asyncio.to_thread(self._audit.note, sender, Act.SENT, sent.id, detail)
+        await asyncio.to_thread(self._audit.note, sender, Act.SENT, sent.id, _name(typed))
         headline = language.count(
             "Sent. It is on %(n)s open page already.",
             "Sent. It is on %(n)s open pages already.",
@@ -165,6 +166,16 @@ class ComposePage:
     def _rooms(self) -> list[str]:
         names = (topic.removeprefix(ROOM_PREFIX) for topic in self._endpoint.topics(ROOM_PREFIX))
         return [name for name in names if can_be_typed(name)]
+
+
+def _name(typed: Typed) -> str:
+    """
+    Name for whom a notice is, for the trail.
+    """
+    if typed.to == USERS:
+        more = len(typed.ids) - MAX_NAMED
+        return ", ".join(typed.ids[:MAX_NAMED]) + (f" + {more}" if more > 0 else "")
+    return ROOM_PREFIX + typed.room.strip() if typed.to == ROOM else EVERYONE
 
 
 def _words_for(audience: Audience, typed: Typed, visit: Visit) -> str:

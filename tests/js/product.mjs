@@ -3,7 +3,7 @@
 // Given are, too: backoffice (its address), admin and password, pages (the origin that serves `/USER/`).
 
 import { given, newContext, play, portray, say, visit } from "./browser.mjs"
-import { arrived, bodies, joined, noted, open, press, until, violations } from "./widget.mjs"
+import { arrived, bodies, joined, noted, open, press, until, violations } from "./hostpage.mjs"
 
 const PASSWORD = "a phrase for olga"
 
@@ -23,7 +23,7 @@ const figures = async page => Object.fromEntries(
   await Promise.all(["reached", "delivered", "read"].map(async id => [id, await page.locator(`#${id}`).textContent()])),
 )
 
-/** Write a notice and send it; tell what the question said, and when Send was pressed. */
+/** Write a notice and send it; tell what the question said, and when it went to the server. */
 async function write(page, { to, text, title = "" }) {
   await go(page, "Write")
   if (to) {
@@ -38,10 +38,10 @@ async function write(page, { to, text, title = "" }) {
   await page.getByRole("button", { name: "Check and send" }).click()
   await page.getByRole("heading", { name: "Send this notice?" }).waitFor()
   const reaches = await page.locator("#reaches").textContent()
-  const at = Date.now()
+  const posted = page.waitForRequest(request => request.method() === "POST").then(() => Date.now())
   await page.getByRole("button", { name: "Send", exact: true }).click()
   await page.waitForURL(/\/sent\//)
-  return { reaches, at, outcome: await told(page) }
+  return { reaches, at: await posted, outcome: await told(page) }
 }
 
 async function sure(page, words, about) {
@@ -92,6 +92,7 @@ const scenarios = {
     say({ step: "shown", ann: await bodies(ann), bob: await bodies(bob), carl: await bodies(back) })
     const delivered = await until(() => figures(olga), now => now.delivered === "1")
     await press(ann, "Dismiss")
+    await press(ann, "Dismiss")
     const once = await until(() => figures(olga), now => now.read === "1")
     await press(bob, "Notices")
     const twice = await until(() => figures(olga), now => now.read === "2")
@@ -117,6 +118,7 @@ const scenarios = {
 
   /** Every page: what axe-core says, how much goes over the wire, and how it looks. */
   async pages() {
+    await Promise.all(["ann", "bob"].map(async user => joined(await open(await newContext(), user))))
     const context = await newContext({ locale: given.locale })
     const page = await context.newPage()
     const client = await context.newCDPSession(page)

@@ -1,54 +1,10 @@
-// Drives host pages with the widget in them through a scenario: see `browser.mjs`.
-//
-// Given are, too: pages (the origin that serves `/USER/`), server and key (of the API).
+// Drives host pages with the widget in them through a scenario: see `browser.mjs` and `hostpage.mjs`.
 
 import { given, newContext, play, portray, say } from "./browser.mjs"
-import { arrived, bodies, joined, noted, open, press, until, violations } from "./widget.mjs"
-
-
-async function api(method, path, body) {
-  const headers = { Authorization: `Bearer ${given.key}`, "Content-Type": "application/json" }
-  const answer = await fetch(`${given.server}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) })
-  const told = await answer.json()
-  if (!answer.ok) throw new Error(`${method} ${path}: ${JSON.stringify(told)}`)
-  return told
-}
-
-const send = (to, body, fields) => api("POST", "/notices", { to: to === "all" ? to : { users: [to] }, body, ...fields })
-const health = async () => (await fetch(`${given.server}/health`)).json()
-const sessions = async () => Object.values((await health()).sessions).reduce((sum, count) => sum + count)
-
-async function visitor(user, options) {
-  const context = await newContext(options)
-  return open(context, user)
-}
-
-const onShow = page => page.locator("notifier-toasts .stack .card[data-id] .body").allTextContents()
-const badge = page => page.locator("notifier-toasts .badge").evaluate(one => one.hidden ? "" : one.textContent)
-const listed = page => page.locator("notifier-toasts .list li").count()
-const isLeader = page => page.evaluate(() => performance.getEntriesByType("resource").some(one => one.name.includes("/socket/")))
-
-/** How many of the pages have shown each notice; one that showed it twice counts a hundred times. */
-async function tally(pages) {
-  const counts = {}
-  for (const page of pages) {
-    const seen = await bodies(page)
-    for (const body of new Set(seen)) {
-      const times = seen.filter(one => one === body).length
-      counts[body] = (counts[body] ?? 0) + (times === 1 ? 1 : 100)
-    }
-  }
-  return counts
-}
-
-const tallied = (pages, body) => until(() => tally(pages), counts => counts[body] === pages.length)
-
-const focus = page => page.evaluate(() => {
-  const inner = document.activeElement?.shadowRoot?.activeElement
-  const one = inner ?? document.activeElement
-  if (["bell", "panel"].includes(one.className)) return one.className
-  return inner ? one.getAttribute("aria-label") ?? one.textContent.replace(/\s+/g, " ") : one.localName
-})
+import {
+  api, arrived, badge, bodies, focus, health, isLeader, joined, listed, noted, onShow, open, press, send,
+  sessions, tallied, tally, until, violations, visitor,
+} from "./hostpage.mjs"
 
 const LEVELS = [
   ["Your parcel has left", "Walking boots, size 42, should be with you tomorrow between 9 and 12.",

@@ -1,11 +1,25 @@
-// A host page with the widget in it, as a test watches it.
+// A host page with the widget in it, and the server behind it: what a scenario of `toasts.mjs` does and asks.
+//
+// Given are: pages (the origin that serves `/USER/`), server and key (of the API).
 
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { given } from "./browser.mjs"
+import { given, newContext } from "./browser.mjs"
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
 const PATIENCE_MS = 10_000
+
+export async function api(method, path, body) {
+  const headers = { Authorization: `Bearer ${given.key}`, "Content-Type": "application/json" }
+  const answer = await fetch(`${given.server}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) })
+  const told = await answer.json()
+  if (!answer.ok) throw new Error(`${method} ${path}: ${JSON.stringify(told)}`)
+  return told
+}
+
+export const send = (to, body, fields) => api("POST", "/notices", { to: to === "all" ? to : { users: [to] }, body, ...fields })
+export const health = async () => (await fetch(`${given.server}/health`)).json()
+export const sessions = async () => Object.values((await health()).sessions).reduce((sum, count) => sum + count)
 
 /** Ask again until the answer is what it should be; give the last one in any case. */
 export async function until(ask, isRight, patienceMs = PATIENCE_MS) {
@@ -40,11 +54,42 @@ export async function open(context, user, hasClock) {
   return page
 }
 
+export async function visitor(user, options) {
+  const context = await newContext(options)
+  return open(context, user)
+}
+
 export const noted = page => page.evaluate(() => window.noted)
 export const bodies = async page => (await noted(page)).shown.map(one => one.body)
+export const onShow = page => page.locator("notifier-toasts .stack .card[data-id] .body").allTextContents()
 export const joined = page => page.locator("notifier-toasts .state", { hasText: /^$/ }).waitFor({ state: "attached" })
 export const arrived = (page, body) => until(() => bodies(page), shown => shown.includes(body))
+export const badge = page => page.locator("notifier-toasts .badge").evaluate(one => one.hidden ? "" : one.textContent)
+export const listed = page => page.locator("notifier-toasts .list li").count()
 export const press = (page, name) => page.locator("notifier-toasts").getByRole("button", { name }).first().click()
+export const isLeader = page => page.evaluate(() => performance.getEntriesByType("resource").some(one => one.name.includes("/socket/")))
+
+/** How many of the pages have shown each notice; one that showed it twice counts a hundred times. */
+export async function tally(pages) {
+  const counts = {}
+  for (const page of pages) {
+    const seen = await bodies(page)
+    for (const body of new Set(seen)) {
+      const times = seen.filter(one => one === body).length
+      counts[body] = (counts[body] ?? 0) + (times === 1 ? 1 : 100)
+    }
+  }
+  return counts
+}
+
+export const tallied = (pages, body) => until(() => tally(pages), counts => counts[body] === pages.length)
+
+export const focus = page => page.evaluate(() => {
+  const inner = document.activeElement?.shadowRoot?.activeElement
+  const one = inner ?? document.activeElement
+  if (["bell", "panel"].includes(one.className)) return one.className
+  return inner ? one.getAttribute("aria-label") ?? one.textContent.replace(/\s+/g, " ") : one.localName
+})
 
 export async function violations(page) {
   await page.evaluate(AXE)

@@ -254,9 +254,7 @@ def build(
 
 
 def _came_by_https(proxies: TrustedProxies) -> Callable[[web.Request], bool]:
-    return lambda request: (
-        request.secure or proxies.is_https(request.remote or "", request.headers)
-    )
+    return lambda request: request.secure or proxies.is_https(request.remote or "", request.headers)
 
 
 def keep_notices(app: web.Application, endpoint: Endpoint, notices: NoticeStore) -> Inbox:

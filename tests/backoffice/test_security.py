@@ -29,9 +29,18 @@ from notifier.backoffice.pages import HEADERS
 XSS = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
 
 FOR_ADMINS = {f"{HOME}/{name}" for name in ("users", "operators", "keys", "audit")}
-FOR_ALL = {
-    f"{HOME}/{name}" for name in ("sent", "sent/{id}", "sent/{id}/figures", "online", "account")
-} | {f"{ONLINE}/rows"}
+FOR_ALL = {HOME} | {
+    f"{HOME}/{name}"
+    for name in (
+        "account",
+        "find",
+        "online",
+        "online/rows",
+        "sent",
+        "sent/{id}",
+        "sent/{id}/figures",
+    )
+}
 FOR_NOBODY = {f"{HOME}/", SIGN_IN, SIGN_OUT}
 """Routes that are looked at before anybody has signed in."""
 
@@ -351,7 +360,7 @@ async def test_names_stay_text_on_every_page(
     await browser.sign_in(XSS)
     for path in FOR_ADMINS | FOR_ALL:
         page = await browser.get(filled(path))
-        assert page.html.count("<script") in (0, 2), path
+        assert "<script>" not in page.html, path  # ours name their type
         assert "onerror" not in page.attribute_names, path
         assert "49" not in page.text, path
     page = await browser.press(f"{HOME}/keys", f"revoke:{XSS}")
@@ -367,5 +376,5 @@ async def test_sign_in_name_stays_text(browser: Browser) -> None:
     """
     page = await browser.sign_in(XSS, "wrong horse!")
     assert page.form(SIGN_IN).fields["name"] == XSS
-    assert page.html.count("<script") == 2
+    assert "<script>" not in page.html
     assert "onerror" not in page.attribute_names

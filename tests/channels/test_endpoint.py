@@ -79,7 +79,7 @@ def holds_nothing(endpoint: Endpoint) -> bool:
         or endpoint._tasks
         or len(endpoint.deadlines)
         or endpoint.pubsub._topics
-        or endpoint.engine._receivers  # type: ignore[attr-defined]
+        or endpoint.engine._receivers  # type: ignore[attr-defined]  # a MemoryEngine
     )
 
 

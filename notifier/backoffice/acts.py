@@ -35,13 +35,15 @@ class Outcome:
     """What is shown this once and never again: a password or a key that was made."""
     example: str = field(default="", repr=False)
     """A command that uses the secret, shown with it."""
+    is_done: bool = True
+    """Whether it was done at all; if not, the same form may be sent in again."""
     is_again: bool = False
     """Asked for a second time: it had been done, and was not done again."""
 
 
 @define
 class _Act:
-    task: asyncio.Task[Outcome | None]
+    task: asyncio.Task[Outcome]
     shown: bool = False
     asked_again: bool = False
 
@@ -55,14 +57,13 @@ class Acts:
     _by_id: OrderedDict[str, _Act] = field(factory=OrderedDict, init=False)
 
     async def once(
-        self, act_id: str, perform: Callable[[], Coroutine[None, None, Outcome | None]]
-    ) -> Outcome | None:
+        self, act_id: str, perform: Callable[[], Coroutine[None, None, Outcome]]
+    ) -> Outcome:
         """
         Perform the act unless it was or is being performed; return its outcome.
 
-        `perform` returns None where it failed, and must not raise; a failed
-        act is forgotten, so that it can be tried again. The act goes on when
-        the browser that asked for it hangs up.
+        `perform` must not raise. What was not done is forgotten, so that it can be
+        tried again. The act goes on when the browser that asked for it hangs up.
         """
         act = self._by_id.get(act_id)
         if act is None:
@@ -72,7 +73,7 @@ class Acts:
         else:
             act.asked_again = True
         outcome = await asyncio.shield(act.task)
-        if outcome is None and self._by_id.get(act_id) is act:
+        if not outcome.is_done and self._by_id.get(act_id) is act:
             del self._by_id[act_id]
         return outcome
 

@@ -13,18 +13,24 @@ from typing import Final
 
 from aiohttp import web
 from attrs import asdict, frozen
+from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.accounts import Accounts
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audience import Audience, count_audience
+from notifier.backoffice.audience import count_audience
 from notifier.backoffice.audit import Act, AuditLog
 from notifier.backoffice.door.gate import PREFIX
+from notifier.backoffice.languages import Language
+from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import can_be_typed, readable
 from notifier.backoffice.typed import EVERYONE, ROOM, ROOM_PREFIX, USERS, Typed
 from notifier.backoffice.visit import Visit
 from notifier.backoffice.wording import Preview, name_levels
 from notifier.channels import Endpoint
-from notifier.inbox import Inbox
+from notifier.errors import EngineError
+from notifier.inbox import Draft, Inbox, Sent
+from notifier.inbox.notice import BODY_MAX_CHARACTERS, TITLE_MAX_CHARACTERS
+from notifier.logs import log_failure
 from notifier.notices import socket_id
 
 CHECK: Final = "check"
@@ -33,6 +39,10 @@ EDIT: Final = "edit"
 
 MAX_NAMED: Final = 3
 """Users whom the trail names, where a notice went to more."""
+BLANK: Final = "blank"
+LINKED: Final = "linked"
+TYPED: Final = "typed"
+"""Where what stands in the form came from, by which a script knows what to do with its draft."""
 
 MAX_ROOMS: Final = 100
 """Rooms offered as one types; others can be typed all the same."""
@@ -62,16 +72,13 @@ class ComposePage:
         (`?again=`), or with what an ended log-in had typed.
         """
         unsent, query = visit.take_unsent(), visit.request.query
-        typed = Typed(to=EVERYONE)
         if unsent:
-            typed = Typed.of(unsent)
-        elif "again" in query:
-            kept = await asyncio.to_thread(self._inbox.store.get, query["again"])
-            typed = typed if kept is None else Typed.again(kept)
-        elif can_be_typed(query.get("to", "")):
-            typed = Typed(to=USERS, users=query["to"])
-        is_fresh = not unsent and "again" not in query and "to" not in query
-        return self._form(visit, typed, is_fresh=is_fresh)
+            return self._form(visit, Typed.of(unsent))
+        if "again" in query:
+            return await self._form_again(visit, query["again"])
+        if can_be_typed(query.get("to", "")):
+            return self._form(visit, Typed(to=USERS, users=query["to"]), source=LINKED)
+        return self._form(visit, Typed(to=EVERYONE), source=BLANK)
 
     async def submit(self, visit: Visit) -> web.StreamResponse:
         """
@@ -85,7 +92,7 @@ class ComposePage:
         if act != SEND:
             return await self._ask(visit, typed)
         done = await visit.carry_out(lambda: self._send(visit, typed), then=PREFIX)
-        return done or await self._ask(visit, typed, 500, failure=visit.failure)
+        return done or self._form(visit, typed, 500, failure=visit.failure)
 
     async def find(self, visit: Visit) -> web.StreamResponse:
         """
@@ -98,8 +105,8 @@ class ComposePage:
             {
                 "id": one.id,
                 "name": readable(one.name or ""),
-                "online": socket_id(one.id) in online,
-                "kept_out": one.is_disabled,
+                "is_online": socket_id(one.id) in online,
+                "is_disabled": one.is_disabled,
             }
             for one in found
             if can_be_typed(one.id)
@@ -107,40 +114,62 @@ class ComposePage:
         return web.json_response({"users": users})
 
     async def _send(self, visit: Visit, typed: Typed) -> Outcome:
-        to, sender, language = typed.recipients(), visit.operator.name, visit.language
-        sent = await self._inbox.send(to, typed.fields(self._clock()), sender)
-        await asyncio.to_thread(self._audit.note, sender, Act.SENT, sent.id, _name(typed))
-        headline = language.count(
-            "Sent. It is on %(n)s open page already.",
-            "Sent. It is on %(n)s open pages already.",
-            sent.reached,
-        )
-        if not sent.reached:
-            headline = language.say("Sent. Nobody is there to see it yet.")
-        detail = (
-            language.say("It waits for whoever is away.")
-            if typed.to == USERS
-            else language.say("Whoever comes back gets it then.")
-        )
-        return Outcome(headline, detail, then=f"{PREFIX}/sent/{sent.id}")
+        language, sender = visit.language, visit.operator.name
+        fields = typed.fields(self._clock())
+        try:
+            sent = await self._inbox.send(typed.recipients(), fields, sender)
+        except EngineError as error:
+            log_failure("sending a notice", error)
+            words = language.say(
+                "Nothing was sent: the server could not store the notice."
+                " What you typed is still here. Try again in a moment."
+            )
+            return Outcome(words, is_done=False)
+        await self._note(sender, sent.id, typed)
+        return _tell(sent, typed, language)
 
-    async def _ask(
-        self, visit: Visit, typed: Typed, status: int = 200, *, failure: str = ""
-    ) -> web.StreamResponse:
+    async def _note(self, operator: str, id: str, typed: Typed) -> None:
+        """
+        Note what is sent. It stays sent where that fails: told that it was not, the operator
+        would send it twice.
+        """
+        try:
+            await asyncio.to_thread(self._audit.note, operator, Act.SENT, id, _name(typed))
+        except (SQLAlchemyError, OSError) as error:
+            log_failure(f"noting in the audit trail that {id} was sent", error)
+
+    async def _ask(self, visit: Visit, typed: Typed) -> web.StreamResponse:
         """
         Show what will be sent and to how many, with all that was typed in it.
         """
-        audience = await count_audience(typed.recipients(), self._endpoint, self._accounts)
+        try:
+            audience = await count_audience(typed.recipients(), self._endpoint, self._accounts)
+        except EngineError as error:
+            log_failure("counting whom a notice reaches", error)
+            words = visit.language.say(
+                "Nothing was sent: the server could not look up its users."
+                " What you typed is still here. Try again in a moment."
+            )
+            return self._form(visit, typed, 503, failure=words)
+        now = self._clock()
+        fields = typed.fields(now)
+        expires_at = Draft.read(fields, now).expires_at
         return visit.page(
             "confirm.html",
-            status,
-            failure=failure,
             fields=asdict(typed),
             typed=typed,
             audience=audience,
-            reaches=_words_for(audience, typed, visit),
-            notice=Preview.of(typed.fields(self._clock()), visit.language),
+            reaches=audience.words(visit.language),
+            expires=expires_at and Moment.of(expires_at, now, visit.language),
+            notice=Preview.of(fields, visit.language),
         )
+
+    async def _form_again(self, visit: Visit, id: str) -> web.StreamResponse:
+        kept = await asyncio.to_thread(self._inbox.store.get, id)
+        if kept is not None:
+            return self._form(visit, Typed.again(kept), source=LINKED)
+        words = visit.language.say("That notice is not kept any more. Write it anew.")
+        return self._form(visit, Typed(to=EVERYONE), failure=words, source=BLANK)
 
     def _form(
         self,
@@ -149,18 +178,20 @@ class ComposePage:
         status: int = 200,
         *,
         errors: dict[str, str] | None = None,
-        is_fresh: bool = False,
+        failure: str = "",
+        source: str = TYPED,
     ) -> web.StreamResponse:
-        rooms = sorted(self._rooms())
         return visit.page(
             "compose.html",
             status,
             errors=errors or {},
+            failure=failure,
             typed=typed,
-            rooms=rooms[:MAX_ROOMS],
+            source=source,
+            rooms=sorted(self._rooms())[:MAX_ROOMS],
             levels=name_levels(visit.language),
+            most={"title": TITLE_MAX_CHARACTERS, "text": BODY_MAX_CHARACTERS},
             notice=Preview.of(typed.fields(self._clock()), visit.language),
-            is_fresh=is_fresh,
         )
 
     def _rooms(self) -> list[str]:
@@ -178,30 +209,20 @@ def _name(typed: Typed) -> str:
     return ROOM_PREFIX + typed.room.strip() if typed.to == ROOM else EVERYONE
 
 
-def _words_for(audience: Audience, typed: Typed, visit: Visit) -> str:
+def _tell(sent: Sent, typed: Typed, language: Language) -> Outcome:
     """
-    Say how many people a notice will reach.
+    Tell how far a notice has come, and lead to where that is followed.
     """
-    language = visit.language
-    if typed.to != USERS:
-        return language.count(
-            "It reaches %(n)s person who is there now.",
-            "It reaches %(n)s people who are there now.",
-            audience.people,
-        )
-    people = language.count("It is for %(n)s person", "It is for %(n)s people", audience.people)
-    if audience.online == audience.people:
-        there = language.count("who is online now.", "who are all online now.", audience.people)
-    elif audience.online:
-        there = language.count(
-            "of whom %(n)s is online now; it waits for the others.",
-            "of whom %(n)s are online now; it waits for the others.",
-            audience.online,
-        )
-    else:
-        there = language.count(
-            "who is not online now: it waits.",
-            "of whom nobody is online now: it waits for them.",
-            audience.people,
-        )
-    return f"{people}{'' if audience.people == audience.online else ','} {there}"
+    headline = language.count(
+        "Sent. It is on %(n)s open page already.",
+        "Sent. It is on %(n)s open pages already.",
+        sent.reached,
+    )
+    if not sent.reached:
+        headline = language.say("Sent. Nobody is there to see it yet.")
+    waits = (
+        language.say("It waits for whoever is away.")
+        if typed.to == USERS
+        else language.say("Whoever comes back within a day gets it then.")
+    )
+    return Outcome(headline, waits, then=f"{PREFIX}/sent/{sent.id}")

@@ -15,7 +15,7 @@ from attrs import fields as fields_of
 from attrs import frozen
 
 from notifier.backoffice.languages import Language
-from notifier.backoffice.text import can_be_typed, one_line_end
+from notifier.backoffice.text import can_be_typed, one_line_end, readable
 from notifier.inbox import TO_EVERYONE, ToRoom, ToUsers
 from notifier.inbox.notice import (
     BODY_MAX_CHARACTERS,
@@ -26,8 +26,9 @@ from notifier.inbox.notice import (
     InvalidNotice,
     iso,
 )
-from notifier.inbox.recipients import MAX_RECIPIENTS, Recipients
+from notifier.inbox.recipients import MAX_RECIPIENTS, TOPIC_MAX_CHARACTERS, Recipients
 from notifier.inbox.records import Kept
+from notifier.session.claims import MAX_USER_ID_CHARACTERS
 
 EVERYONE: Final = "everyone"
 ROOM: Final = "room"
@@ -39,6 +40,9 @@ NEVER: Final = ""
 AT_A_TIME: Final = "at"
 HOURS: Final = {"1": 1, "4": 4, "24": 24, "72": 72, "168": 168}
 """When a notice may expire, in hours from its sending."""
+
+MAX_SHOWN_OF_ID: Final = 80
+"""What is shown of an id that is none, since it may be far too long."""
 
 MAX_OFFSET_MINUTES: Final = 24 * 60
 """A reader's zone is no further from UTC than that."""
@@ -77,13 +81,17 @@ class Typed:
     def again(cls, kept: Kept) -> Typed:
         """
         Type a notice that was sent anew, to whom it went, but for when it expires.
+
+        A name that the form could not take as it is, is left out: it would be another's.
         """
-        payload = kept.payload
-        to = {None: USERS, TO_EVERYONE.topic: EVERYONE}.get(kept.room, ROOM)
+        payload, topic = kept.payload, kept.room or ""
+        room = topic.removeprefix(ROOM_PREFIX) if topic.startswith(ROOM_PREFIX) else ""
+        room = room if can_be_typed(room) else ""
+        to = {"": USERS, TO_EVERYONE.topic: EVERYONE}.get(topic, ROOM if room else "")
         return cls(
             to=to,
-            room=kept.room.removeprefix(ROOM_PREFIX) if kept.room and to == ROOM else "",
-            users="\n".join(kept.users),
+            room=room if to == ROOM else "",
+            users="\n".join(filter(can_be_typed, kept.users)),
             level=str(payload.get("level", LEVELS[0])),
             title=str(payload.get("title", "")),
             text=str(payload.get("body", "")),
@@ -128,8 +136,16 @@ class Typed:
             Draft.read(self.fields(now), now)
         except InvalidNotice as error:
             words = self._field_errors(language)
-            errors |= {_FIELDS[name]: words[_FIELDS[name]] for name in error.expected}
+            errors |= {name: words[name] for name in map(self._field_of, error.expected)}
         return {field: words for field, words in errors.items() if words}
+
+    def _field_of(self, name: str) -> str:
+        """
+        Return which field of the form holds one of the wire.
+        """
+        if name == "expires_at" and self.expires != AT_A_TIME:
+            return "expires"
+        return {"body": "text"}.get(name, name)
 
     def _recipient_errors(self, language: Language) -> dict[str, str]:
         say = language.say
@@ -137,12 +153,19 @@ class Typed:
             return {"to": say("Choose who gets the notice.")}
         if self.to == USERS:
             return {"users": self._users_error(language)}
+        room = self.room.strip()
+        if self.to == ROOM and not room:
+            return {"room": say("Write the name of the room.")}
         try:
             self.recipients().topics()
         except InvalidNotice:
-            return {"room": say("A room's name has 1 to 995 characters.")}
-        if self.to == ROOM and not self.room.strip():
-            return {"room": say("Write the name of the room.")}
+            most = language.number(TOPIC_MAX_CHARACTERS - len(ROOM_PREFIX))
+            words = say(
+                "A room's name has at most %(most)s characters, this one has %(n)s.",
+                most=most,
+                n=language.number(len(room)),
+            )
+            return {"room": words}
         return {}
 
     def _users_error(self, language: Language) -> str:
@@ -157,7 +180,12 @@ class Typed:
             )
         wrong = [id for id in ids if not can_be_typed(id)]
         if wrong:
-            return language.say("This cannot be a user's id: %(id)s", id=wrong[0][:100])
+            return language.say(
+                "A user's id has at most %(most)s characters, all of them visible."
+                " This is none: %(id)s",
+                most=language.number(MAX_USER_ID_CHARACTERS),
+                id=readable(wrong[0][:MAX_SHOWN_OF_ID]),
+            )
         return ""
 
     def _field_errors(self, language: Language) -> dict[str, str]:
@@ -174,7 +202,8 @@ class Typed:
             "link": say("A link has at most %(most)s characters, this one has %(n)s.", **length)
             if len(link) > LINK_MAX_CHARACTERS
             else say("A link begins with https:// or http:// and has no spaces."),
-            "expires": say("Choose a time to come."),
+            "expires": say("Choose when it expires."),
+            "expires_at": say("Choose a time to come."),
         }
 
     def _expires_at(self, now: float) -> str:
@@ -196,16 +225,6 @@ class Typed:
             return (local.replace(tzinfo=UTC) + timedelta(minutes=minutes)).isoformat()
         except OverflowError:
             return AT_A_TIME
-
-
-_FIELDS: Final = {
-    "body": "text",
-    "level": "level",
-    "title": "title",
-    "link": "link",
-    "expires_at": "expires",
-}
-"""The form's name for each field of the wire."""
 
 
 def _lengths(language: Language, most: int, value: str) -> dict[str, str]:

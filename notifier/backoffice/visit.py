@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from aiohttp import web
-from attrs import frozen
+from attrs import define, field
 
 from notifier.backoffice.acts import Outcome
 from notifier.backoffice.door.gate import PREFIX
@@ -37,7 +37,7 @@ _NOT_ASKED: Final = ("csrf",)
 logger = logging.getLogger(__name__)
 
 
-@frozen(repr=False)
+@define(repr=False)
 class Visit:
     """
     Who asks, in which language, and what the form says that was sent in.
@@ -51,6 +51,8 @@ class Visit:
     fields: Mapping[str, str]
     """Empty for a GET; for a POST the form came from a page of this log-in."""
     _pages: Pages
+    failure: str = field(default="", init=False)
+    """Words for what `carry_out` could not carry out."""
 
     @property
     def path(self) -> str:
@@ -58,16 +60,6 @@ class Visit:
         The path asked for, where the form is sent in, too.
         """
         return self.request.path
-
-    @property
-    def failure(self) -> str:
-        """
-        Words for an act that `carry_out` could not carry out.
-        """
-        return self.language.say(
-            "The server failed while doing this, and it is not known how far it came."
-            " What you typed is still here."
-        )
 
     def take_unsent(self) -> Mapping[str, str]:
         """
@@ -105,12 +97,15 @@ class Visit:
         Do what the form asks for, once, and lead to the path `then`, or that of the
         outcome, which tells of it.
 
-        The same form sent in twice is done once. Returns None where `perform` raised
-        anything, which is in the log: then the page is to be shown with what was
-        typed, and `failure`.
+        The same form sent in twice is done once. Returns None where `perform` says that
+        nothing was done, or raised anything, which is in the log: then the page is to
+        be shown with what was typed, and `failure`.
         """
         outcome = await self.login.acts.once(self._act_id, lambda: self._perform(perform))
-        return see_other(f"{outcome.then or then}?done={self._act_id}") if outcome else None
+        if outcome.is_done:
+            return see_other(f"{outcome.then or then}?done={self._act_id}")
+        self.failure = outcome.headline
+        return None
 
     @property
     def is_again(self) -> bool:
@@ -125,12 +120,16 @@ class Visit:
         asked = sorted(item for item in self.fields.items() if item[0] not in _NOT_ASKED)
         return hashlib.sha256(repr((self.path, asked)).encode()).hexdigest()[:32]
 
-    async def _perform(self, perform: Callable[[], Awaitable[Outcome]]) -> Outcome | None:
+    async def _perform(self, perform: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:
             return await perform()
         except Exception as error:
             log_failure(f"{self.fields.get('act', 'send')} on {self.path}", error)
-            return None
+            words = self.language.say(
+                "The server failed while doing this, and it is not known how far it came."
+                " What you typed is still here."
+            )
+            return Outcome(words, is_done=False)
 
 
 def see_other(where: str) -> web.Response:

@@ -13,7 +13,7 @@ from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import readable
 from notifier.inbox import EVERYONE
-from notifier.inbox.notice import LEVELS
+from notifier.inbox.notice import LEVELS, is_link
 from notifier.inbox.records import Kept
 
 
@@ -28,19 +28,20 @@ class Preview:
     title: str
     body: str
     link: str
+    """An http or https URL, which a page may lead to; empty for any other."""
 
     @classmethod
     def of(cls, payload: Mapping[str, Any], language: Language) -> Preview:
         """
         Read what goes over the wire, or will.
         """
-        level = str(payload.get("level", LEVELS[0]))
+        level, link = str(payload.get("level", LEVELS[0])), payload.get("link")
         return cls(
             level=level if level in LEVELS else LEVELS[0],
             level_words=name_levels(language).get(level, ""),
             title=_text(payload, "title"),
             body=readable(str(payload.get("body", "")), keep="\n\t"),
-            link=_text(payload, "link"),
+            link=str(link) if is_link(link) else "",
         )
 
 

@@ -133,6 +133,20 @@ def is_text(value: object, max_characters: int) -> bool:
     return True
 
 
+def is_link(value: object) -> bool:
+    """
+    Tell whether a value is an absolute http or https URL that is not too long.
+    """
+    if not is_text(value, LINK_MAX_CHARACTERS) or _UNWRITABLE_IN_LINK.search(str(value)):
+        return False
+    try:
+        parts = urlsplit(str(value))
+        _ = parts.port  # raises for one that is no number
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def _read_body(value: object, _now: float) -> object:
     return value if is_text(value, BODY_MAX_CHARACTERS) else None
 
@@ -146,14 +160,7 @@ def _read_level(value: object, _now: float) -> object:
 
 
 def _read_link(value: object, _now: float) -> object:
-    if not is_text(value, LINK_MAX_CHARACTERS) or _UNWRITABLE_IN_LINK.search(str(value)):
-        return None
-    try:
-        parts = urlsplit(str(value))
-        _ = parts.port  # raises for one that is no number
-    except ValueError:
-        return None
-    return value if parts.scheme in ("http", "https") and parts.hostname else None
+    return value if is_link(value) else None
 
 
 def _read_expires_at(value: object, now: float) -> object:

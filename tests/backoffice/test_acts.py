@@ -7,6 +7,7 @@ import pytest
 from notifier.backoffice.acts import MAX_ACTS, Acts, Outcome
 
 REACHED = Outcome("Reached 3 sessions.", "Sent to everyone.", secret="nta_1")
+FAILED = Outcome("Nothing was sent.", is_done=False)
 
 
 class Performer:
@@ -14,14 +15,14 @@ class Performer:
     Performs, counts how often, and waits until it may go on.
     """
 
-    def __init__(self, *outcomes: Outcome | None) -> None:
+    def __init__(self, *outcomes: Outcome) -> None:
         self.outcomes = list(outcomes)
         self.count = 0
         self.started = asyncio.Event()
         self.may_end = asyncio.Event()
         self.may_end.set()
 
-    async def __call__(self) -> Outcome | None:
+    async def __call__(self) -> Outcome:
         self.count += 1
         self.started.set()
         await self.may_end.wait()
@@ -55,8 +56,9 @@ async def test_act_is_performed_again_when_it_failed() -> None:
     """
     A failed act is forgotten.
     """
-    acts, perform = Acts(), Performer(None, REACHED)
-    assert await acts.once("a", perform) is None
+    acts, perform = Acts(), Performer(FAILED, REACHED)
+    assert await acts.once("a", perform) == FAILED
+    assert acts.take_outcome("a") is None
     assert await acts.once("a", perform) == REACHED
 
 

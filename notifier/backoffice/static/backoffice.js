@@ -3,8 +3,11 @@
 // Times in the reader's own zone, for who points at them.
 const zoned = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" })
 
-export function localise(place) {
-  for (const time of place.querySelectorAll("time[datetime]")) time.title = zoned.format(new Date(time.dateTime))
+function localise(place) {
+  for (const time of place.querySelectorAll("time[datetime]")) {
+    time.title = zoned.format(new Date(time.dateTime))
+    if ("exact" in time.dataset) time.textContent = time.title
+  }
 }
 
 // What is shown once has a button that copies it.
@@ -22,7 +25,7 @@ function offerCopies() {
 }
 
 // The words that scripts say, in the page's language.
-export function words() {
+function words() {
   return JSON.parse(document.getElementById("words").textContent)
 }
 
@@ -68,6 +71,14 @@ function tell(place, text) {
   place.before(told)
 }
 
+// A draft goes once it is on its way, which the page of the notice shows; any other page means that it is not.
+function dropSent() {
+  const sending = sessionStorage.getItem("sending")
+  if (sending && location.pathname.includes("/sent/")) sessionStorage.removeItem(sending)
+  sessionStorage.removeItem("sending")
+}
+
+dropSent()
 localise(document)
 offerCopies()
 // On a narrow screen the menu scrolls: to where one is.

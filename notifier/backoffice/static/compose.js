@@ -1,9 +1,7 @@
 // What writing a notice does better with a script: the look as one types, users found by a few letters, a draft that
 // outlasts the page. The form works without.
 
-import { words } from "./backoffice.js"
-
-const said = words()
+const said = JSON.parse(document.getElementById("words").textContent)
 const fill = (text, values) => text.replace(/%\((\w+)\)s/g, (_, name) => values[name])
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag)
@@ -13,11 +11,14 @@ const make = (tag, attributes = {}, ...children) => {
 }
 
 const form = document.getElementById("compose")
+const confirmation = document.getElementById("confirm")
 const preview = document.getElementById("preview")
-const draft = `draft ${(form ?? document.getElementById("confirm"))?.dataset.draft}`
+const draft = `draft ${(form ?? confirmation).dataset.draft}`
+// The widget's own card, where the server has it.
+const widget = import("/client/notifier-toasts.js").catch(() => null)
 
-if (form) {
-  restore()
+function compose() {
+  if (form.dataset.source === "blank") restore()
   const chooser = chooseUsers(document.getElementById("users"))
   form.addEventListener("input", () => {
     look()
@@ -34,11 +35,14 @@ if (form) {
   document.getElementById("zone").textContent = said.your_time
   for (const field of form.querySelectorAll("[data-most]")) count(field)
   look()
-} else {
+  // What a link has filled in is nobody's draft until something is typed; it takes no other's place.
+  if (form.dataset.source === "typed") keep()
+}
+
+function confirm() {
   draw(JSON.parse(preview.dataset.notice))
-  // Sent once it is on its way: what fails comes back on this page, with all of it.
-  document.getElementById("confirm").addEventListener("submit", event => {
-    if (event.submitter?.value === "send") sessionStorage.removeItem(draft)
+  confirmation.addEventListener("submit", event => {
+    if (event.submitter?.value === "send") sessionStorage.setItem("sending", draft)
   })
 }
 
@@ -46,23 +50,33 @@ if (form) {
 
 function look() {
   const { level, title, text, link } = Object.fromEntries(new FormData(form))
-  if (title.trim() || text.trim()) draw({ level, title: title.trim(), body: text.trim(), link: link.trim() })
-  else preview.replaceChildren(make("p", { class: "hint" }, said.sample))
+  draw({ level, title: title.trim(), body: text.trim(), link: link.trim() })
 }
 
-// As the widget draws it, where the server has it; else as the page did.
+let drawn = 0
+
 async function draw(notice) {
-  await import("/client/notifier-toasts.js").catch(() => {})
-  if (customElements.get("notifier-card")) {
-    let card = preview.querySelector("notifier-card")
-    if (!card) preview.replaceChildren(card = make("notifier-card"))
-    card.notice = notice
-    return
-  }
-  const card = make("div", { class: `notice ${notice.level}` })
-  if (notice.title) card.append(make("p", { class: "title", dir: "auto" }, notice.title))
-  card.append(make("p", { class: "text", dir: "auto" }, notice.body))
-  preview.replaceChildren(card)
+  const mine = ++drawn
+  await widget
+  if (mine !== drawn) return
+  if (!notice.title && !notice.body) preview.replaceChildren(make("p", { class: "hint" }, said.sample))
+  else if (customElements.get("notifier-card")) drawAsWidget(notice)
+  else preview.replaceChildren(plainCard(notice))
+}
+
+function drawAsWidget(notice) {
+  let card = preview.querySelector("notifier-card")
+  if (!card) preview.replaceChildren(card = make("notifier-card"))
+  card.notice = notice
+}
+
+// As the page draws it without a script.
+function plainCard({ level, title, body, link }) {
+  const card = make("div", { class: `notice ${level}` })
+  if (title) card.append(make("p", { class: "title", dir: "auto" }, title))
+  card.append(make("p", { class: "text", dir: "auto" }, body))
+  if (/^https?:\/\/./.test(link)) card.append(make("p", {}, make("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, link)))
+  return card
 }
 
 // --- the draft, and times
@@ -73,7 +87,6 @@ function keep() {
 }
 
 function restore() {
-  if (!("fresh" in form.dataset)) return
   const typed = JSON.parse(sessionStorage.getItem(draft) ?? "{}")
   for (const [name, value] of Object.entries(typed)) {
     const field = form.elements[name]
@@ -88,15 +101,19 @@ function zone() {
   offset.value = Number.isNaN(minutes) ? "" : minutes
 }
 
+// How much room is left, once there is little: seen at once, and heard when typing pauses.
 function count(field) {
   const most = Number(field.dataset.most)
-  const told = make("p", { class: "hint", role: "status" })
-  field.after(told)
+  const seen = make("p", { class: "hint", "aria-hidden": "true" }), heard = make("p", { class: "unseen", role: "status" })
+  field.after(seen, heard)
+  let timer
   const tell = () => {
-    const left = most - field.value.trim().length
-    told.hidden = left > most / 10
-    told.textContent = told.hidden ? "" : fill(said.left, { n: left })
-    told.classList.toggle("error", left < 0)
+    const left = most - [...field.value.trim()].length
+    seen.hidden = left > most / 10
+    seen.textContent = seen.hidden ? "" : fill(left < 0 ? said.over : said.left, { n: Math.abs(left) })
+    seen.classList.toggle("error", left < 0)
+    clearTimeout(timer)
+    timer = setTimeout(() => heard.textContent = seen.textContent, 1_000)
   }
   field.addEventListener("input", tell)
   tell()
@@ -107,46 +124,62 @@ function count(field) {
 function chooseUsers(field) {
   const ids = new Set(field.value.split("\n").map(id => id.trim()).filter(Boolean))
   const label = form.querySelector(`label[for=${field.id}]`)
-  const describedBy = field.getAttribute("aria-describedby") ?? ""
   const input = make("input", {
     id: "users-find", role: "combobox", autocomplete: "off", autocapitalize: "none", spellcheck: "false",
-    "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "users-list", "aria-describedby": describedBy,
+    "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": "users-list",
   })
-  if (field.getAttribute("aria-invalid")) input.setAttribute("aria-invalid", "true")
+  for (const name of ["aria-describedby", "aria-invalid"]) {
+    if (field.hasAttribute(name)) input.setAttribute(name, field.getAttribute(name))
+  }
   const list = make("ul", { id: "users-list", role: "listbox", class: "options", "aria-label": label.textContent, hidden: "" })
-  const chips = make("ul", { class: "chips" })
-  const heard = make("p", { class: "unseen", role: "status" })
+  const chips = make("ul", { class: "chips", "aria-label": label.textContent })
+  const told = make("p", { class: "hint" }), heard = make("p", { class: "unseen", role: "status" })
   field.hidden = true
   label.htmlFor = input.id
-  document.getElementById("users-hint").textContent = ""
-  field.after(chips, make("div", { class: "combobox" }, input, list), heard)
+  document.getElementById("users-hint").textContent = said.find
+  field.after(chips, make("div", { class: "combobox" }, input, list), told, heard)
   if (field.autofocus) input.focus()
 
   let asked = 0, active = -1, timer
-  const options = () => [...list.children].filter(one => one.dataset.id)
 
   function show() {
     field.value = [...ids].join("\n")
-    chips.replaceChildren(...[...ids].map(id => {
-      const button = make("button", { type: "button", "aria-label": fill(said.remove, { id }) }, "×")
-      button.addEventListener("click", () => drop(id))
-      return make("li", {}, make("bdi", {}, id), button)
-    }))
+    chips.replaceChildren(...[...ids].map(chip))
+    chips.lastElementChild?.querySelector("button").setAttribute("tabindex", "0")
+  }
+
+  // All chips are one stop of the Tab key: the arrow keys go through them.
+  function chip(id) {
+    const button = make("button", { type: "button", tabindex: "-1", "aria-label": fill(said.remove, { id }) }, "×")
+    button.addEventListener("click", () => drop(id))
+    button.addEventListener("keydown", event => {
+      const item = button.parentElement
+      const next = { ArrowLeft: item.previousElementSibling, ArrowRight: item.nextElementSibling }[event.key]
+      if (next) next.querySelector("button").focus()
+      else if (event.key === "ArrowRight") input.focus()
+      else if (event.key === "Delete" || event.key === "Backspace") drop(id)
+      else return
+      event.preventDefault()
+    })
+    return make("li", {}, make("bdi", {}, id), button)
+  }
+
+  function changed(words) {
+    heard.textContent = words
+    show()
     field.dispatchEvent(new Event("input", { bubbles: true }))
   }
 
   function add(...some) {
     for (const id of some) ids.add(id)
-    heard.textContent = some.map(id => fill(said.added, { id })).join(", ")
     input.value = ""
     close()
-    show()
+    changed(some.map(id => fill(said.added, { id })).join(", "))
   }
 
   function drop(id) {
     ids.delete(id)
-    heard.textContent = fill(said.removed, { id })
-    show()
+    changed(fill(said.removed, { id }))
     input.focus()
   }
 
@@ -154,14 +187,15 @@ function chooseUsers(field) {
     asked++
     clearTimeout(timer)
     list.hidden = true
+    told.textContent = ""
     active = -1
     input.setAttribute("aria-expanded", "false")
     input.removeAttribute("aria-activedescendant")
   }
 
   function move(to) {
-    const all = options()
-    if (!all.length) return
+    const all = [...list.children]
+    if (list.hidden) return
     active = (to + all.length) % all.length
     all.forEach((one, at) => one.setAttribute("aria-selected", String(at === active)))
     all[active].scrollIntoView({ block: "nearest" })
@@ -172,14 +206,20 @@ function chooseUsers(field) {
     const text = input.value.trim(), mine = ++asked
     if (!text) return close()
     const answer = await fetch(`${form.dataset.find}?q=${encodeURIComponent(text)}`).catch(() => null)
-    if (mine !== asked || !answer?.ok) return
-    const found = (await answer.json()).users.filter(one => !ids.has(one.id))
     if (mine !== asked) return
+    if (answer?.status === 401) heard.textContent = told.textContent = said.ended
+    if (!answer?.ok) return
+    const found = (await answer.json()).users.filter(one => !ids.has(one.id))
+    if (mine === asked) offerAll(found)
+  }
+
+  function offerAll(found) {
     active = -1
-    list.replaceChildren(...found.map((one, at) => offer(one, at)))
-    if (!found.length) list.append(make("li", { class: "hint", role: "presentation" }, said.none))
-    list.hidden = false
-    input.setAttribute("aria-expanded", "true")
+    input.removeAttribute("aria-activedescendant")
+    list.replaceChildren(...found.map(offer))
+    list.hidden = !found.length
+    input.setAttribute("aria-expanded", String(!list.hidden))
+    told.textContent = found.length ? "" : said.none
     heard.textContent = found.length ? fill(said.found, { n: found.length }) : said.none
   }
 
@@ -187,48 +227,48 @@ function chooseUsers(field) {
     const option = make("li", { role: "option", id: `users-option-${at}`, "aria-selected": "false" }, make("bdi", {}, user.id))
     option.dataset.id = user.id
     if (user.name) option.append(" ", make("bdi", { class: "hint" }, user.name))
-    if (user.kept_out) option.append(" ", make("span", { class: "badge bad" }, said.kept_out))
-    else if (user.online) option.append(" ", make("span", { class: "badge good" }, said.online))
+    if (user.is_disabled) option.append(" ", make("span", { class: "badge bad" }, said.kept_out))
+    else if (user.is_online) option.append(" ", make("span", { class: "badge good" }, said.online))
     option.addEventListener("pointerdown", event => event.preventDefault()) // the field keeps the keyboard
     option.addEventListener("click", () => add(user.id))
     return option
   }
 
   function take() {
-    const id = input.value.trim()
+    const id = active >= 0 ? list.children[active].dataset.id : input.value.trim()
     if (id) add(id)
+    return Boolean(id)
+  }
+
+  const keys = {
+    Enter: take,
+    ",": () => input.value.trim() && take(),
+    ArrowDown: () => (move(active + 1), true),
+    ArrowUp: () => (move(active < 0 ? -1 : active - 1), true),
+    Escape: () => !list.hidden && (close(), true),
+    Backspace: () => !input.value && ids.size && (drop([...ids].at(-1)), true),
   }
 
   input.addEventListener("input", event => {
-    event.stopPropagation()
+    event.stopPropagation() // it is no part of the form until it is added
     clearTimeout(timer)
     timer = setTimeout(find, 150)
   })
   input.addEventListener("keydown", event => {
     if (event.ctrlKey || event.metaKey || event.isComposing) return
-    if (event.key === "Enter" && (input.value.trim() || active >= 0)) {
-      event.preventDefault()
-      active >= 0 ? add(options()[active].dataset.id) : take()
-    } else if (event.key === "," && input.value.trim()) {
-      event.preventDefault()
-      take()
-    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      event.preventDefault()
-      move(event.key === "ArrowDown" ? active + 1 : active < 0 ? -1 : active - 1)
-    } else if (event.key === "Escape" && !list.hidden) {
-      event.preventDefault()
-      close()
-    } else if (event.key === "Backspace" && !input.value && ids.size) {
-      drop([...ids].at(-1))
-    }
+    if (keys[event.key]?.()) event.preventDefault()
   })
   input.addEventListener("paste", event => {
-    const lines = event.clipboardData.getData("text").split(/[\n,;]/).map(id => id.trim()).filter(Boolean)
-    if (lines.length < 2) return
+    const pasted = event.clipboardData.getData("text")
+    const several = pasted.split(/[\r\n]/.test(pasted.trim()) ? /[\r\n]+/ : /[,;\t]/).map(id => id.trim()).filter(Boolean)
+    if (several.length < 2) return
     event.preventDefault()
-    add(...lines)
+    add(...several)
   })
   input.addEventListener("blur", close)
   show()
   return { take }
 }
+
+if (form) compose()
+else confirm()

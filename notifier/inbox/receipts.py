@@ -8,7 +8,7 @@ noted; noted is who came back later and recovered one, and who says to have seen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import Final
 
 from attrs import asdict, frozen
 from sqlalchemy import ForeignKey, String, bindparam, func, literal, or_, select
@@ -36,7 +36,7 @@ class Receipt(Base):
     seen_at: Mapped[float | None]
 
     # In the order of its key, which is how it is counted.
-    __table_args__: ClassVar = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 @frozen

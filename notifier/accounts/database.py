@@ -18,6 +18,9 @@ from sqlalchemy.schema import CreateColumn
 class Base(DeclarativeBase):
     """
     The tables, each declared by the store that keeps it.
+
+    A column that is added to one later must be nullable or have a `server_default`:
+    SQLite adds no other to a table that has rows.
     """
 
 

@@ -50,7 +50,7 @@ MAX_SEEN_IDS: Final = 1_000
 """Ids marked as seen at once: all that a user has. More are refused."""
 
 BATCH: Final = 500
-"""Recoveries noted at once, some ten milliseconds in which whoever sends waits."""
+"""Recoveries noted at once, some 50 ms in which whoever sends waits."""
 
 PAGE_MESSAGES: Final = 500
 """Messages of a log that are read at once, where a kill is mended."""

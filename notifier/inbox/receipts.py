@@ -75,7 +75,7 @@ def note_recoveries(session: Session, some: Sequence[Recovery], now: float) -> N
     )
     columns = ["notice_id", "user_id", "delivered_at"]
     statement = insert(Receipt).from_select(columns, notices).on_conflict_do_nothing()
-    # All in one call of the driver: so it takes a sixth of the time.
+    # All in one call of the driver.
     session.connection().execute(statement, [asdict(one) for one in some])
 
 

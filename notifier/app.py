@@ -216,6 +216,7 @@ def build(
     tokens = Tokens(tuple(keys), time.time, config.token_max_age_s, jwt)
     database = config.data_dir / DATABASE
     operators = backoffice.OperatorStore(database)
+    api_keys = api.ApiKeyStore(database)
     accounts = Accounts(UserStore(database), config.create_users, notifier.load_user)
     accounts.load()
     with ExitStack() as undoing:
@@ -235,12 +236,14 @@ def build(
             accounts=accounts,
             operators=operators,
             audit=backoffice.AuditLog(database),
+            keys=api_keys,
             signer=tokens.serializer("backoffice"),
+            is_https=_came_by_https(TrustedProxies(config.trusted_proxies)),
         )
         api.setup(
             app,
             api.operations(endpoint, accounts, inbox),
-            keys=api.ApiKeyStore(database),
+            keys=api_keys,
             answers=api.AnswerStore(database),
             rate_per_s=config.api_rate_per_s,
             burst=config.api_burst,
@@ -248,6 +251,10 @@ def build(
         )
         undoing.pop_all()  # nothing went wrong: the engine is the endpoint's to close
     return app
+
+
+def _came_by_https(proxies: TrustedProxies) -> Callable[[web.Request], bool]:
+    return lambda request: request.secure or proxies.is_https(request.remote or "", request.headers)
 
 
 def keep_notices(app: web.Application, endpoint: Endpoint, notices: NoticeStore) -> Inbox:

@@ -167,7 +167,10 @@ class RoomChannel(NoticeChannel):
         """
         if self._inbox is not None and since is not None:
             user: User = self.assigns["user"]
-            self._inbox.recovered(user.id, self.topic, since, head)
+            # The log brings nothing older, and the inbox keeps it for longer.
+            oldest = self.socket.endpoint.tokens.clock() - self.history.max_age_s
+            first = f"{max(0, int(oldest * 1000)):012x}"
+            self._inbox.recovered(user.id, self.topic, max(since, first), head)
         return await super().backlog(head, since)
 
     @handle_in(SEEN)

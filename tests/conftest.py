@@ -6,13 +6,32 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import nginx
 import pytest
+from sqlalchemy import Engine, event
 
 CLIENT_JS = Path(__file__).parents[1] / "client" / "js"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """
+    Let the database of a test be lost with the machine: nine tenths of making one is fsync.
+
+    A process of its own, as `scripts/chaos --kill` kills it, still waits.
+    """
+    event.listen(Engine, "connect", _leave_to_the_system)
+    yield
+    event.remove(Engine, "connect", _leave_to_the_system)
+
+
+def _leave_to_the_system(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def require(program: str) -> str:

@@ -10,10 +10,8 @@ import importlib.util
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 
 import pytest
@@ -23,16 +21,10 @@ from doors import DOORS, serving
 
 import notifier
 from notifier import Channel, Limits, Notifier, Receipt, Socket, User, UserSocket
-from notifier.app import ClientScript, NoticeDesk, build
-from notifier.backoffice import Online, OnlineUser
-from notifier.channels import ConnectInfo, Endpoint
-from notifier.channels.endpoint import SessionInfo
+from notifier.app import ClientScript, build
 from notifier.config import load_config
-from notifier.engine import MemoryEngine, SqliteEngine
+from notifier.engine import SqliteEngine
 from notifier.errors import ConfigError
-from notifier.inbox import Inbox, NoticeStore
-from notifier.notices import socket_id
-from notifier.session import Tokens
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -208,97 +200,6 @@ async def test_back_office_is_served_beside_the_sockets(
         response = await http.get(f"http://127.0.0.1:{port}/backoffice")
         assert response.status == 200
         assert "Sign in" in await response.text()
-
-
-class NamedSocket(Socket):
-    """
-    Is who its params say.
-    """
-
-    channels = {"room:*": Channel}
-
-    async def connect(self, params, info):
-        self.id = params.get("id")
-
-
-@asynccontextmanager
-async def desk_with(*ids: str | None) -> AsyncIterator[tuple[NoticeDesk, Endpoint]]:
-    """
-    A desk with these sessions, each a second younger than the one before, on changing transports.
-    """
-    clock = [0.0]
-    endpoint = Endpoint(
-        MemoryEngine(lambda: 0.0), Tokens(["k"], lambda: 0.0, 60), now=lambda: clock[0]
-    )
-    endpoint.serve(NamedSocket)
-    for clock[0], id in enumerate(ids, 1):
-        transport = ("longpoll", "websocket")[int(clock[0]) % 2]
-        info = ConnectInfo(transport, "127.0.0.1", None, {})
-        await endpoint.open(NamedSocket, "2.0.0", {} if id is None else {"id": id}, info)
-    clock[0] += 1
-    with TemporaryDirectory() as directory:
-        inbox = Inbox(endpoint, NoticeStore(Path(directory) / "notifier.db"), lambda: 0.0)
-        yield NoticeDesk(endpoint, inbox), endpoint
-    await endpoint.shutdown()
-
-
-async def test_users_are_told_by_how_long_they_are_there() -> None:
-    """
-    The one whose oldest session is the youngest comes first; what is no user is counted only.
-    """
-    a, b, c = map(socket_id, ("a", "b", "user_socket:c"))
-    async with desk_with(a, b, None, b, "device:7", c, a) as (desk, _):
-        online = await desk.online(10)
-    assert online == Online(
-        users=(
-            OnlineUser("user_socket:c", 1, ("longpoll",), 2.0),
-            OnlineUser("b", 2, ("longpoll",), 6.0),
-            OnlineUser("a", 2, ("websocket",), 7.0),
-        ),
-        user_count=3,
-        session_count=7,
-        sessions_without_user=2,
-    )
-
-
-async def test_transports_are_told_once_each() -> None:
-    """
-    However many sessions a user has on each.
-    """
-    async with desk_with(*[socket_id("a")] * 5) as (desk, _):
-        (user,) = (await desk.online(10)).users
-    assert user == OnlineUser("a", 5, ("longpoll", "websocket"), 5.0)
-
-
-async def test_users_are_looked_for_no_further_than_asked() -> None:
-    """
-    The cost is that of who came last, not that of all who are there.
-    """
-    ids = [socket_id(str(number)) for number in range(20)]
-    async with desk_with(*ids) as (desk, endpoint):
-        looked_at = 0
-        look = endpoint.sessions
-
-        def count() -> Iterator[SessionInfo]:
-            nonlocal looked_at
-            for session in look():
-                looked_at += 1
-                yield session
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Endpoint, "sessions", lambda _: count())
-            online = await desk.online(3)
-    assert [user.id for user in online.users] == ["19", "18", "17"]
-    assert (online.user_count, online.session_count, looked_at) == (20, 20, 3)
-
-
-async def test_nobody_is_told_when_nobody_is_there() -> None:
-    """
-    Also once everyone has gone.
-    """
-    async with desk_with(socket_id("a"), None) as (desk, endpoint):
-        await endpoint.shutdown()
-        assert await desk.online(10) == Online((), 0, 0, 0)
 
 
 async def test_history_outlasts_the_server(http: ClientSession, tmp_path: Path) -> None:

@@ -6,89 +6,29 @@ API; screenshots stay in the test's `tmp_path`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from chromium import drive
-from conftest import require_built_client, require_node_modules
 from doors import serving
+from hostpage import host, require_widget
 
-from notifier import Channel, Limits, Notifier, Ok, User, UserSocket, handle_in
+from notifier import Limits, Notifier
 from notifier.api import SCOPES, ApiKeyStore
-from notifier.app import DATABASE, TOASTS_SCRIPT, build
+from notifier.app import DATABASE, build
 from notifier.config import Config
-from notifier.notices import RoomChannel, UserChannel
-from notifier.protocol import Payload
 
-PAGE = Path(__file__).parents[1] / "examples" / "page"
-ELSEWHERE = "https://notices.example"
 SOON_MS = 200
 LIMITS = Limits(window_ms=1_000, resume_window_ms=2_000)  # sessions of pages that crash go soon
-
-
-class Me(Channel):
-    async def join(self, payload: Payload) -> Ok:
-        user = self.assigns["user"]
-        return Ok({"id": user.id, "role": user.role})
-
-
-class SeenRoom(RoomChannel):
-    @handle_in("seen")
-    async def seen(self, payload: Payload) -> Ok:
-        return Ok({})
-
-
-class WithMe(UserSocket):
-    channels = {"room:*": SeenRoom, "user:*": UserChannel, "me": Me}
 
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(autouse=True)
-def built() -> None:
-    """
-    See that there is a widget to test.
-    """
-    require_built_client()
-    require_node_modules("axe-core")
-    if not TOASTS_SCRIPT.is_file():
-        require_node_modules("notifier-toasts, built")
-
-
-def written_for(port: int, token: str) -> str:
-    """
-    Give the example page, with the server and the token of a test.
-    """
-    page = (PAGE / "index.html").read_text()
-    page = page.replace(f"wss{ELSEWHERE.removeprefix('https')}", f"ws://127.0.0.1:{port}")
-    return page.replace(ELSEWHERE, f"http://127.0.0.1:{port}").replace("TOKEN", token)
-
-
-@asynccontextmanager
-async def host(notifier: Notifier, port: int) -> AsyncIterator[str]:
-    """
-    Serve the pages of a host application: `/USER/`, signed in as that user.
-    """
-
-    async def page(request: web.Request) -> web.Response:
-        user = request.match_info["user"]
-        token = "bad" if user == "nobody" else notifier.endpoint.tokens.sign_user(User(user))
-        return web.Response(text=written_for(port, token), content_type="text/html")
-
-    async def style(_request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGE / "page.css")
-
-    app = web.Application()
-    app.router.add_get("/{user}/", page)
-    app.router.add_get("/{user}/page.css", style)
-    async with TestServer(app) as server:
-        yield f"http://localhost:{server.port}"
+def widget() -> None:
+    require_widget()
 
 
 async def run(tmp_path: Path, scenario: str) -> dict[str, Any]:
@@ -96,7 +36,7 @@ async def run(tmp_path: Path, scenario: str) -> dict[str, Any]:
     Run a scenario against what `notifier serve` serves, and a host of another origin.
     """
     key = ApiKeyStore(tmp_path / DATABASE).add("shop", SCOPES)
-    notifier = Notifier(WithMe)
+    notifier = Notifier()
     config = Config(data_dir=tmp_path, limits=LIMITS)
     app = build(notifier, config, ["a key"])
     async with serving("front", app, notifier) as port, host(notifier, port) as pages:
@@ -170,11 +110,11 @@ async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
 
 async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     """
-    And of one who signs out nothing is left.
+    Each counts as a reader of what went to all, and of one who signs out nothing is left.
     """
     steps = await run(tmp_path, "users")
     of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
-    assert steps["two"] == {**of, "sessions": 2}
+    assert steps["two"] == {**of, "read": [0, 1, 2], "sessions": 2}
     forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
     assert steps["forgotten"] == forgotten
 

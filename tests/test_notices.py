@@ -19,7 +19,7 @@ import notifier
 from notifier import Claims, Error, JwtRules, Notifier, User
 from notifier.engine import MemoryEngine
 from notifier.errors import EngineError
-from notifier.inbox import InvalidNotice, ToUsers
+from notifier.inbox import TO_EVERYONE, InvalidNotice, ToUsers
 from notifier.notices import EVERYONE, send_notice, socket_id
 
 
@@ -89,6 +89,64 @@ async def test_topics_let_in_whom_they_are_for(
     got = (await desk.joined(user, topic, role))[1]
     got["response"].pop("head", None)
     assert got == reply
+
+
+async def test_me_tells_whose_the_token_is(desk: Desk) -> None:
+    """
+    With the role, for the client to know which topics are its own.
+    """
+    for user, role in (("alice", "customer"), ("ada", "operator")):
+        reply = (await desk.joined(user, "me", role))[1]
+        assert reply == {"status": "ok", "response": {"id": user, "role": role}}
+
+
+async def test_room_notes_who_has_read_only_with_an_inbox(desk: Desk) -> None:
+    """
+    Without one a page that marks is told so.
+    """
+    token, _ = await desk.joined("alice", "room:lobby")
+    (reply,) = (await desk.push(token, "room:lobby", {"ids": []}, "seen"))["messages"]
+    assert reply[4] == {"status": "error", "response": {"reason": "no inbox"}}
+
+
+@pytest.fixture(params=DOORS)
+async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+    app = web.Application()
+    server = notifier.setup(app, keys=["k"], notices=tmp_path / "notices.db")
+    async with serving(request.param, app, server) as port, ClientSession() as http:
+        yield Desk(http, port, server)
+
+
+async def test_sender_learns_who_has_read_in_a_room(kept: Desk) -> None:
+    """
+    Each user once; the answer says nothing of others.
+    """
+    token, _ = await kept.joined("alice", "room:lobby")
+    inbox = kept.server.inbox
+    sent = await inbox.send(TO_EVERYONE, {"body": "hi"}, "ada")
+    token = (await kept.get(token=token))["token"]
+    for payload in ({"id": sent.id}, {"ids": [sent.id, "none"]}):
+        answer = await kept.push(token, "room:lobby", payload, "seen")
+        assert [message[4] for message in answer["messages"]] == [OK]
+        token = answer["token"]
+    status = await inbox.status(sent.id)
+    assert status is not None
+    assert (status.reached, status.delivered, status.read) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("payload", [{}, {"ids": "x"}, {"ids": [1]}, {"ids": ["x"] * 1_001}])
+async def test_room_says_what_it_expected_when_ids_are_none(kept: Desk, payload: object) -> None:
+    """
+    The channel lives on.
+    """
+    if payload == {"ids": ["x"] * 1_001}:
+        payload = {"ids": [str(number) for number in range(1_001)]}
+    token, _ = await kept.joined("alice", "room:lobby")
+    answer = await kept.push(token, "room:lobby", payload, "seen")
+    (reply,) = answer["messages"]
+    assert reply[4]["response"]["reason"] == "invalid payload"
+    (reply,) = (await kept.push(answer["token"], "room:lobby", {"id": "x"}, "seen"))["messages"]
+    assert reply[4] == OK
 
 
 async def test_customer_may_not_send(desk: Desk) -> None:

@@ -18,6 +18,9 @@ from sqlalchemy.schema import CreateColumn
 class Base(DeclarativeBase):
     """
     The tables, each declared by the store that keeps it.
+
+    A column that is added to one later must be nullable or have a `server_default`:
+    SQLite adds no other to a table that has rows.
     """
 
 
@@ -47,3 +50,13 @@ def _add_columns(engine: Engine) -> None:
                 if column.name not in names:
                     described = CreateColumn(column).compile(engine)
                     connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {described}")
+
+
+def cases(text: str) -> set[str]:
+    """
+    Give the ways to write a text that LIKE has to be asked for, to find it in any case.
+
+    SQLite knows upper from lower case in ASCII alone. Beyond that it is found where it
+    is written as given, in one case, or with a capital.
+    """
+    return {text} if text.isascii() else {text, text.lower(), text.upper(), text.capitalize()}

@@ -18,8 +18,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from notifier.accounts.database import Base, open_database
-from notifier.session.claims import User, check_role, check_user_id
+from notifier.accounts.database import Base, cases, open_database
+from notifier.session.claims import MAX_USER_ID_CHARACTERS, User, check_role, check_user_id
 
 NAME_MAX_CHARACTERS: Final = 100
 """As an operator's: it is shown in lists; a longer one is refused."""
@@ -138,10 +138,12 @@ class UserStore:
         """
         Return users whose id or name has the text in it, those that begin with it first.
 
-        Upper and lower case are one; beyond ASCII where the text is all in one case.
+        Upper and lower case are one; beyond ASCII where the text is all in one case. All
+        users are looked at: with 100,000 that takes some 30 ms of CPU.
         """
-        ways = {text, text.lower(), text.upper(), text.capitalize()}
-        fields = (Account.id, Account.name)
+        if len(text) > MAX_USER_ID_CHARACTERS:
+            return []
+        ways, fields = cases(text), (Account.id, func.coalesce(Account.name, ""))
         begins = or_(*(one.startswith(way, autoescape=True) for one in fields for way in ways))
         has = or_(*(one.contains(way, autoescape=True) for one in fields for way in ways))
         question = select(Account).where(has).order_by(begins.desc(), Account.id)

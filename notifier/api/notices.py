@@ -106,8 +106,8 @@ STATUS: Final = entity(
         "expires_at": maybe(TIME),
         "reached": number("Sessions that it was handed to at once.", 0, 2**53),
         "users": number("Users it was for; 0 for a room.", 0, 2**53),
-        "delivered": number("Of those users, how many have got it.", 0, 2**53),
-        "read": number("Of those users, how many have marked it as seen.", 0, 2**53),
+        "delivered": number("Of those users, how many have got it; of a room's, later.", 0, 2**53),
+        "read": number("Of those users or of a room's, how many have seen it.", 0, 2**53),
         "withdrawn": {"type": "boolean"},
     },
 )

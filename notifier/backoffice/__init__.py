@@ -2,8 +2,9 @@
 The back office: what customer service sends, withdraws and watches with.
 """
 
-from notifier.backoffice.audit import Act, AuditLog
+from notifier.backoffice.audit import COMMAND_LINE, Act, AuditLog
 from notifier.backoffice.door.operators import (
+    ROLES,
     LastAdmin,
     Operator,
     OperatorExists,
@@ -13,6 +14,8 @@ from notifier.backoffice.door.operators import (
 from notifier.backoffice.routes import setup
 
 __all__ = [
+    "COMMAND_LINE",
+    "ROLES",
     "Act",
     "AuditLog",
     "LastAdmin",

@@ -33,6 +33,8 @@ class Outcome:
     """The path that tells of it, where only doing it shows which."""
     secret: str = field(default="", repr=False)
     """What is shown this once and never again: a password or a key that was made."""
+    example: str = field(default="", repr=False)
+    """A command that uses the secret, shown with it."""
     is_done: bool = True
     """Whether it was done at all; if not, the same form may be sent in again."""
     is_again: bool = False
@@ -89,8 +91,14 @@ class Acts:
             return outcome
         if act.asked_again:
             act.asked_again = False
-            return evolve(outcome, is_again=True, secret="")
+            return evolve(outcome, is_again=True, secret="", example="")
         return None
+
+    def __contains__(self, act_id: str) -> bool:
+        """
+        Return whether the act is remembered, or is being performed.
+        """
+        return act_id in self._by_id
 
     def __repr__(self) -> str:
         return f"<Acts count={len(self._by_id)}>"

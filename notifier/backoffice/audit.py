@@ -24,6 +24,9 @@ MAX_ENTRIES: Final = 100_000
 SWEEP_EVERY: Final = 1_000
 """Acts between two looks at that limit."""
 
+COMMAND_LINE: Final = "command line"
+"""Who did what was done on the server itself."""
+
 
 class Act(StrEnum):
     """

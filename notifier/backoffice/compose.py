@@ -37,6 +37,8 @@ CHECK: Final = "check"
 SEND: Final = "send"
 EDIT: Final = "edit"
 
+MAX_NAMED: Final = 3
+"""Users whom the trail names, where a notice went to more."""
 BLANK: Final = "blank"
 LINKED: Final = "linked"
 TYPED: Final = "typed"
@@ -131,12 +133,8 @@ class ComposePage:
         Note what is sent. It stays sent where that fails: told that it was not, the operator
         would send it twice.
         """
-        users = len(typed.ids)
-        whom = {EVERYONE: EVERYONE, ROOM: ROOM_PREFIX + typed.room.strip()}.get(
-            typed.to, f"{users} user{'' if users == 1 else 's'}"
-        )
         try:
-            await asyncio.to_thread(self._audit.note, operator, Act.SENT, id, whom)
+            await asyncio.to_thread(self._audit.note, operator, Act.SENT, id, _name(typed))
         except (SQLAlchemyError, OSError) as error:
             log_failure(f"noting in the audit trail that {id} was sent", error)
 
@@ -199,6 +197,16 @@ class ComposePage:
     def _rooms(self) -> list[str]:
         names = (topic.removeprefix(ROOM_PREFIX) for topic in self._endpoint.topics(ROOM_PREFIX))
         return [name for name in names if can_be_typed(name)]
+
+
+def _name(typed: Typed) -> str:
+    """
+    Name for whom a notice is, for the trail.
+    """
+    if typed.to == USERS:
+        more = len(typed.ids) - MAX_NAMED
+        return ", ".join(typed.ids[:MAX_NAMED]) + (f" + {more}" if more > 0 else "")
+    return ROOM_PREFIX + typed.room.strip() if typed.to == ROOM else EVERYONE
 
 
 def _tell(sent: Sent, typed: Typed, language: Language) -> Outcome:

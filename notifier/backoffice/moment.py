@@ -30,3 +30,10 @@ class Moment:
         """
         when = datetime.fromtimestamp(at, UTC)
         return cls(language.ago(now - at), language.date(at), f"{when:%Y-%m-%dT%H:%M:%SZ}")
+
+    @classmethod
+    def of_any(cls, at: float | None, now: float, language: Language) -> Moment | None:
+        """
+        Word a time that may not be there.
+        """
+        return None if at is None else cls.of(at, now, language)

@@ -11,8 +11,11 @@ from aiohttp import web
 from itsdangerous import URLSafeTimedSerializer
 
 from notifier.accounts import Accounts
+from notifier.api import ApiKeyStore
+from notifier.backoffice.account import AccountPage
 from notifier.backoffice.audit import AuditLog
 from notifier.backoffice.compose import ComposePage
+from notifier.backoffice.door.fields import Refusal
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.logins import Logins
 from notifier.backoffice.door.operators import ADMIN, OPERATOR, OperatorStore
@@ -20,11 +23,14 @@ from notifier.backoffice.door.passwords import Passwords
 from notifier.backoffice.door.seals import Seals
 from notifier.backoffice.door.signin import SignIn
 from notifier.backoffice.keeper import Keeper
+from notifier.backoffice.keys import KeysPage
 from notifier.backoffice.live import Live
 from notifier.backoffice.online import OnlinePage
+from notifier.backoffice.operators import OperatorsPage
 from notifier.backoffice.pages import Pages, add_headers
 from notifier.backoffice.reception import PageHandler, Reception
 from notifier.backoffice.sent import NoticePage, SentPage
+from notifier.backoffice.trail import TrailPage
 from notifier.backoffice.users import UsersPage
 from notifier.channels import Endpoint
 from notifier.inbox import Inbox
@@ -42,6 +48,7 @@ def setup(
     accounts: Accounts,
     operators: OperatorStore,
     audit: AuditLog,
+    keys: ApiKeyStore,
     signer: URLSafeTimedSerializer,
     clock: Callable[[], float] = time.monotonic,
     is_https: Callable[[web.Request], bool] = _came_by_https,
@@ -54,6 +61,7 @@ def setup(
     and the links name the path from the root.
 
     Args:
+        keys: the very store that the API asks, which knows of changes at once.
         signer: signs cookies and forms; nothing else may use its salt.
         clock: seconds; log-ins and the throttle live by it.
         is_https: whether a request came by https, so that its cookies must
@@ -73,6 +81,10 @@ def setup(
     sent = SentPage(inbox.store, wall_clock)
     notice = NoticePage(inbox, audit, live, wall_clock)
     users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
+    team = OperatorsPage(operators, audit, gate, wall_clock)
+    account = AccountPage(operators, audit, gate, passwords, wall_clock)
+    api_keys = KeysPage(keys, audit, wall_clock)
+    trail = TrailPage(audit, wall_clock)
 
     def mount(
         path: str, show: PageHandler, submit: PageHandler | None = None, role: str = OPERATOR
@@ -102,6 +114,15 @@ def setup(
     mount("/online", online.show, online.submit)
     mount_live("/online/rows", online.show_rows)
     mount("/users", users.show, users.submit, ADMIN)
+    mount("/operators", team.show, team.submit, ADMIN)
+    mount("/account", account.show, account.submit)
+    mount("/keys", api_keys.show, api_keys.submit, ADMIN)
+    mount("/audit", trail.show, role=ADMIN)
+    app.router.add_route("*", f"{PREFIX}/{{path:.*}}", reception.refusing(_find_nothing))
+
+
+async def _find_nothing(_request: web.Request) -> web.StreamResponse:
+    raise Refusal(404, "There is no such page here.")
 
 
 async def _lead_to_form(_request: web.Request) -> web.StreamResponse:

@@ -101,13 +101,24 @@ class Visit:
         nothing was done, or raised anything, which is in the log: then the page is to
         be shown with what was typed, and `failure`.
         """
-        asked = sorted(item for item in self.fields.items() if item[0] not in _NOT_ASKED)
-        act_id = hashlib.sha256(repr((self.path, asked)).encode()).hexdigest()[:32]
-        outcome = await self.login.acts.once(act_id, lambda: self._perform(perform))
+        outcome = await self.login.acts.once(self._act_id, lambda: self._perform(perform))
         if outcome.is_done:
-            return see_other(f"{outcome.then or then}?done={act_id}")
+            return see_other(f"{outcome.then or then}?done={self._act_id}")
         self.failure = outcome.headline
         return None
+
+    @property
+    def is_again(self) -> bool:
+        """
+        Whether this very form was carried out before, or is being: then what it made is
+        there, and no reason to refuse it.
+        """
+        return self._act_id in self.login.acts
+
+    @property
+    def _act_id(self) -> str:
+        asked = sorted(item for item in self.fields.items() if item[0] not in _NOT_ASKED)
+        return hashlib.sha256(repr((self.path, asked)).encode()).hexdigest()[:32]
 
     async def _perform(self, perform: Callable[[], Awaitable[Outcome]]) -> Outcome:
         try:

@@ -78,7 +78,7 @@ async def take_at_word(claims: Claims) -> User:
 @frozen
 class SessionInfo:
     """
-    What `Endpoint.sessions` tells of a session.
+    What `Endpoint.sessions` tells of a session: `transport` is what carries it now.
     """
 
     id: str | None
@@ -207,7 +207,7 @@ class Endpoint:
         """
         now = self.now()
         for server in reversed(self._sessions.values()):
-            yield SessionInfo(server.id, server.transport, now - server.opened_at)
+            yield SessionInfo(server.id, server.carrier, now - server.opened_at)
 
     # --- sessions
 

@@ -11,15 +11,22 @@ import orjson
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
+from notifier.accounts.database import cases
 from notifier.inbox.receipts import Receipt
 from notifier.inbox.records import Kept
 from notifier.inbox.tables import Copy, Notice
 
 MAX_SEARCHED: Final = 20_000
-"""Notices looked through for words, the newest; that bounds a search to some 100 ms."""
+"""
+Notices looked through for words, the newest: of 100,000, where none has them, that takes
+some 70 ms of CPU, 130 ms with ten words; older ones are not found.
+"""
 
 MAX_WORDS: Final = 10
 """Words searched for; more are not looked at."""
+
+MAX_CHARACTERS: Final = 1_000
+"""Of what is searched for; beyond it is not looked at. SQLite refuses patterns of 50,000 bytes."""
 
 MAX_NAMED: Final = 3
 """Users whom a list names, where a notice went to more."""
@@ -37,7 +44,8 @@ def search(session: Session, words: str, limit: int, before: str | None) -> list
     question = select(Notice).order_by(Notice.id.desc()).limit(limit)
     if before is not None:
         question = question.where(Notice.id < before)
-    wanted = words.split()[:MAX_WORDS]
+    # LIKE takes a NUL for the end of its pattern.
+    wanted = words[:MAX_CHARACTERS].replace("\0", " ").split()[:MAX_WORDS]
     if wanted:
         newest = select(Notice.id).order_by(Notice.id.desc()).limit(MAX_SEARCHED)
         question = question.where(Notice.id.in_(newest), *map(_has, wanted))
@@ -74,8 +82,7 @@ def figures(session: Session, notices: Sequence[Notice]) -> dict[str, Figures]:
 def _has(word: str) -> ColumnElement[bool]:
     texts = (func.json_extract(Notice.payload, f"$.{name}") for name in _TEXTS)
     fields: list[ColumnElement[Any]] = [*texts, func.coalesce(Notice.room, "")]
-    # The database knows upper from lower case in ASCII alone, hence the three ways to write it.
-    ways = {word, word.lower(), word.upper(), word.capitalize()}
+    ways = cases(word)
     is_recipient = (
         select(Copy.id)
         .where(

@@ -49,6 +49,9 @@ SEEN: Final = "seen"
 MAX_SEEN_IDS: Final = 1_000
 """Ids marked as seen at once: all that a user has. More are refused."""
 
+BATCH: Final = 500
+"""Recoveries noted at once, some 50 ms in which whoever sends waits."""
+
 PAGE_MESSAGES: Final = 500
 """Messages of a log that are read at once, where a kill is mended."""
 
@@ -201,7 +204,10 @@ class Inbox:
             delivered = self._deliveries.take(topic)
             # In turn with what is just being noted, if anything is.
             call = self._write if delivered or self._noting else self._ask
-            return await call(self.store.look, user, head, since, self.clock(), delivered)
+            found = await call(self.store.look, user, head, since, self.clock(), delivered)
+        if delivered:
+            self.changes.tell()
+        return found
 
     def delivered(self, topic: str, id: str) -> None:
         """
@@ -276,6 +282,7 @@ class Inbox:
                     if key in self._unfiled:
                         await self._ask(self.store.file, [sending])
                         del self._unfiled[key]
+                        self.changes.tell()
 
     async def _take_back(self, sending: Sending) -> None:
         """
@@ -355,18 +362,25 @@ class Inbox:
 
     def _note_soon(self) -> None:
         if self._noting is None and (self._deliveries or self._recoveries):
-            self._noting = self._spawn(self._note_deliveries())
-            self._noting.add_done_callback(self._noted)
+            self._noting = self._spawn(self._note_meanwhile())
 
-    def _noted(self, _task: asyncio.Task[None]) -> None:
-        self._noting = None
+    async def _note_meanwhile(self) -> None:
+        try:
+            await self._note_deliveries()
+        finally:
+            # Here and not once the task is done: what comes in between would wait for the next.
+            self._noting = None
 
     async def _note_deliveries(self) -> None:
         """
-        Note the deliveries that wait, but for those whose notice is being filed.
+        Note the deliveries and recoveries that wait, but for deliveries whose notice is
+        being filed.
         """
-        await self._note_recoveries()
-        while ids := self._deliveries.take_all(self._is_locked):
+        while self._recoveries or (ids := self._deliveries.take_all(self._is_locked)):
+            if self._recoveries:
+                async with self._writing:
+                    await self._note_recoveries()
+                continue
             try:
                 await self._write(self.store.mark_delivered, ids, self.clock())
                 self.changes.tell()
@@ -375,18 +389,20 @@ class Inbox:
 
     async def _note_recoveries(self) -> None:
         """
-        Note who came back to a room, all that wait together.
+        Note some who came back to a room; to be called in one's turn to write.
         """
-        while self._recoveries:
-            some, self._recoveries = self._recoveries, []
-            try:
-                await self._write(self.store.note_receipts, some, (), self.clock())
-                self.changes.tell()
-            except EngineError as error:
-                logger.error("%d recoveries are not noted: %s", len(some), error)
+        some, self._recoveries = self._recoveries[:BATCH], self._recoveries[BATCH:]
+        try:
+            await self._ask(self.store.note_recoveries, some, self.clock())
+            self.changes.tell()
+        except EngineError as error:
+            logger.error("%d recoveries are not noted: %s", len(some), error)
 
     async def _note_readings(self, some: Sequence[Reading]) -> None:
-        await self._ask(self.store.note_receipts, (), some, self.clock())
+        # What was recovered before it was read; the other way round that would be no news.
+        while self._recoveries:
+            await self._note_recoveries()
+        await self._ask(self.store.note_readings, some, self.clock())
         self.changes.tell()
 
     # --- within

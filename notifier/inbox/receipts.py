@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
-from sqlalchemy import ForeignKey, func, literal, or_, select
+from attrs import asdict, frozen
+from sqlalchemy import ForeignKey, String, bindparam, func, literal, or_, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -34,6 +34,9 @@ class Receipt(Base):
     delivered_at: Mapped[float | None]
     """When it was recovered from the log, where it was."""
     seen_at: Mapped[float | None]
+
+    # In the order of its key, which is how it is counted.
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
 
 @frozen
@@ -63,16 +66,17 @@ def note_recoveries(session: Session, some: Sequence[Recovery], now: float) -> N
     """
     Note what was recovered; the first time counts.
     """
-    for one in some:
-        notices = select(Notice.id, literal(one.user), literal(now)).where(
-            Notice.room == one.room,
-            Notice.id > one.since,
-            Notice.id <= one.head,
-            Notice.withdrawn_at.is_(None),
-            or_(Notice.expires_at.is_(None), Notice.expires_at > now),
-        )
-        columns = ["notice_id", "user_id", "delivered_at"]
-        session.execute(insert(Receipt).from_select(columns, notices).on_conflict_do_nothing())
+    notices = select(Notice.id, bindparam("user", type_=String), literal(now)).where(
+        Notice.room == bindparam("room"),
+        Notice.id > bindparam("since"),
+        Notice.id <= bindparam("head"),
+        Notice.withdrawn_at.is_(None),
+        or_(Notice.expires_at.is_(None), Notice.expires_at > now),
+    )
+    columns = ["notice_id", "user_id", "delivered_at"]
+    statement = insert(Receipt).from_select(columns, notices).on_conflict_do_nothing()
+    # All in one call of the driver.
+    session.connection().execute(statement, [asdict(one) for one in some])
 
 
 def note_readings(session: Session, some: Sequence[Reading], now: float) -> None:

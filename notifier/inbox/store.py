@@ -16,14 +16,8 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.orm import Session
 
 from notifier.accounts.database import open_database
-from notifier.inbox import catalog
-from notifier.inbox.receipts import (
-    Reading,
-    Receipt,
-    Recovery,
-    note_readings,
-    note_recoveries,
-)
+from notifier.inbox import catalog, receipts
+from notifier.inbox.receipts import Reading, Receipt, Recovery
 from notifier.inbox.recipients import MAX_RECIPIENTS, user_of
 from notifier.inbox.records import Kept, Outgoing, Sending, Status, Waiting
 from notifier.inbox.tables import Copy, Intent, Notice
@@ -247,15 +241,19 @@ class NoticeStore:
         with Session(self._engine) as session:
             return catalog.get(session, _notice_id(session, id) or "", MAX_RECIPIENTS)
 
-    def note_receipts(
-        self, recoveries: Sequence[Recovery], readings: Sequence[Reading], now: float
-    ) -> None:
+    def note_recoveries(self, some: Sequence[Recovery], now: float) -> None:
         """
-        Note what users have got and seen of rooms' notices.
+        Note what users have recovered of rooms' notices.
         """
         with Session(self._engine) as session, session.begin():
-            note_recoveries(session, recoveries, now)
-            note_readings(session, readings, now)
+            receipts.note_recoveries(session, some, now)
+
+    def note_readings(self, some: Sequence[Reading], now: float) -> None:
+        """
+        Note what users have seen of rooms' notices.
+        """
+        with Session(self._engine) as session, session.begin():
+            receipts.note_readings(session, some, now)
 
     def _sweep(self, session: Session, now: float) -> None:
         """

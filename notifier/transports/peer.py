@@ -42,6 +42,12 @@ class TrustedProxies:
             peer = hops.pop()
         return peer
 
+    def is_https(self, peer: str, headers: Mapping[str, str]) -> bool:
+        """
+        Tell whether a proxy of ours says that the client has come by https.
+        """
+        return self._is_trusted(peer) and headers.get("x-forwarded-proto") == "https"
+
     def _is_trusted(self, peer: str) -> bool:
         return _is_address(peer) and any(ip_address(peer) in net for net in self._networks)
 

@@ -77,6 +77,16 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield one
 
 
+async def test_user_is_found_at_once_when_it_has_connected(house: House) -> None:
+    """
+    Whoever looks for somebody who is there need not wait until that is written.
+    """
+    await house.connect("ann")
+    assert [one.id for one in await house.accounts.find("AN", 10)] == ["ann"]
+    await house.connect("bob")
+    assert set(await house.accounts.known(["ann", "bob", "eve"])) == {"ann", "bob"}
+
+
 async def test_user_is_added_after_the_first_connect(house: House) -> None:
     """
     And not before: the connect does not wait for the disk.

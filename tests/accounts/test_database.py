@@ -6,7 +6,8 @@ from pathlib import Path
 from backoffice.fakes import quick_hasher
 from sqlalchemy import inspect
 
-from notifier.accounts.database import open_database
+from notifier.accounts import UserStore
+from notifier.accounts.database import cases, open_database
 from notifier.backoffice import OperatorStore
 from notifier.inbox import NoticeStore
 
@@ -46,3 +47,23 @@ def test_columns_are_added_when_the_file_lacks_them(tmp_path: Path) -> None:
     operator = OperatorStore(path, hasher=quick_hasher()).verify("ada", "correct horse")
     assert operator
     assert (operator.signed_in_at, operator.sign_outs) == (None, 0)
+
+
+def test_columns_are_added_when_a_table_lacks_them(tmp_path: Path) -> None:
+    """
+    A table of an earlier version keeps its rows, which have nothing there.
+    """
+    path = tmp_path / "notifier.db"
+    UserStore(path).create("ann", "Ann")
+    with open_database(path).begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE users DROP COLUMN name")
+    old = UserStore(path).get_or_raise("ann")
+    assert (old.id, old.name) == ("ann", None)
+
+
+def test_text_is_looked_for_as_it_may_be_written() -> None:
+    """
+    Once where the database knows its case.
+    """
+    assert cases("aB") == {"aB"}
+    assert cases("éB") == {"éB", "éb", "ÉB", "Éb"}

@@ -246,3 +246,51 @@ def test_table_is_added_to_an_older_file(tmp_path: Path) -> None:
         connection.exec_driver_sql("DROP TABLE users")
     assert UserStore(tmp_path / "n.db").count() == 0
     assert "users" in inspect(open_database(tmp_path / "n.db")).get_table_names()
+
+
+def found(store: UserStore, text: str, limit: int = 10) -> list[str]:
+    return [one.id for one in store.find(text, limit)]
+
+
+def test_users_are_found_by_a_part_of_id_or_name(store: UserStore) -> None:
+    """
+    Those that begin with it first, each group by id, whether or not there is a name.
+    """
+    for id, name in (("z1", "Ann"), ("b-an", None), ("a-an", "Bob"), ("c-an", None), ("d", "Joe")):
+        store.create(id, name)
+    assert found(store, "an") == ["z1", "a-an", "b-an", "c-an"]
+    assert found(store, "an", 2) == ["z1", "a-an"]
+    assert found(store, "") == ["a-an", "b-an", "c-an", "d", "z1"]
+
+
+@pytest.mark.parametrize("text", ["ärger", "ÄRGER", "Ärger"])
+def test_users_are_found_in_any_case(store: UserStore, text: str) -> None:
+    """
+    Also beyond ASCII.
+    """
+    for number, name in enumerate(("Ärger", "ärger", "ÄRGER", "Arger")):
+        store.create(str(number), name)
+    assert found(store, text) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("id", ["100%", "a_b", "a\\b", "'; --"])
+def test_text_of_a_search_is_only_ever_compared(store: UserStore, id: str) -> None:
+    """
+    Whatever LIKE would make of it.
+    """
+    store.create(id)
+    store.create("100 axb")
+    assert found(store, id) == [id]
+    assert found(store, "x" * 100_000) == []
+
+
+def test_known_users_are_told_by_id(store: UserStore) -> None:
+    """
+    More than go into one question; who is not there is left out.
+    """
+    ids = [f"{number}" for number in range(PAGE_MAX + 5)]
+    store.create_missing([User(id) for id in ids])
+    known = store.known([*ids, "nobody", "%"])
+    assert set(known) == set(ids)
+    assert known["7"].id == "7"
+    assert store.known([]) == {}

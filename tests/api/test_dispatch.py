@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api.caller import PREFIX, Caller
-from notifier.engine import MemoryEngine
+from notifier.engine import MemoryEngine, Publication
 
 
 async def test_path_is_refused_when_it_is_none_of_ours(caller: Caller) -> None:
@@ -196,8 +196,8 @@ async def test_failure_is_told_without_its_text(
     Neither the caller nor the log learns what was sent; the log has the place.
     """
 
-    async def fail(_self: object, publication: object, *_: object) -> None:
-        raise RuntimeError(f"cannot store {publication.payload}")  # type: ignore[attr-defined]
+    async def fail(_self: object, publication: Publication, *_: object) -> None:
+        raise RuntimeError(f"cannot store {publication.payload}")
 
     monkeypatch.setattr(MemoryEngine, "publish", fail)
     told = await caller.publish(payload={"body": "attack at dawn"})

@@ -13,6 +13,7 @@ from backoffice.browser import NAME, PASSWORD, Browser
 from backoffice.fakes import NOW, Clock, quick_hasher
 from notifier import Notifier, User
 from notifier.accounts import Accounts, UserStore
+from notifier.api import ApiKeyStore
 from notifier.backoffice import AuditLog, OperatorStore, setup
 from notifier.backoffice.door.operators import OPERATOR
 from notifier.channels import Endpoint
@@ -63,6 +64,11 @@ def audit(database: Path, wall_clock: Clock) -> AuditLog:
 
 
 @pytest.fixture
+def keys(database: Path, wall_clock: Clock) -> ApiKeyStore:
+    return ApiKeyStore(database, clock=wall_clock)
+
+
+@pytest.fixture
 def accounts(database: Path, wall_clock: Clock) -> Accounts:
     accounts = Accounts(UserStore(database, clock=wall_clock))
     accounts.load()
@@ -93,6 +99,7 @@ def new_app(
     accounts: Accounts,
     operators: OperatorStore,
     audit: AuditLog,
+    keys: ApiKeyStore,
     signer: URLSafeTimedSerializer,
     clock: Clock,
     wall_clock: Clock,
@@ -106,6 +113,7 @@ def new_app(
         "accounts": accounts,
         "operators": operators,
         "audit": audit,
+        "keys": keys,
         "signer": signer,
         "clock": clock,
         "wall_clock": wall_clock,

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from channels.drive import INFO, until
+from channels.drive import INFO, Client, until
 from notifier import Channel, ConnectInfo, Error, Limits, Ok, Retention, Socket
 from notifier.channels import Endpoint, SocketServer
 from notifier.channels import endpoint as endpoint_module
+from notifier.channels.endpoint import Crowd
 from notifier.engine import MemoryEngine
 from notifier.errors import ConnectionRefused
 from notifier.protocol import Message
@@ -78,7 +79,7 @@ def holds_nothing(endpoint: Endpoint) -> bool:
         or endpoint._tasks
         or len(endpoint.deadlines)
         or endpoint.pubsub._topics
-        or endpoint.engine._receivers  # type: ignore[attr-defined]
+        or endpoint.engine._receivers  # type: ignore[attr-defined]  # a MemoryEngine
     )
 
 
@@ -338,6 +339,24 @@ async def test_other_events_on_a_sockets_id_are_not_for_the_client() -> None:
     assert server.session.end is None
     assert list(server.session.mailbox.take(1_000)) == []
     await endpoint.shutdown()
+
+
+async def test_crowd_counts_people_and_sessions_of_a_topic() -> None:
+    """
+    A person with two pages once, those without an id as sessions alone; who has left, no more.
+    """
+    endpoint = make()
+    clients = [Client(await connect(endpoint, id=id)) for id in ("a", "a", "b", None)]
+    for client in clients:
+        await client.join("room:x")
+    assert endpoint.crowd("room:x") == Crowd(people=2, sessions=4)
+    assert endpoint.crowd("room:y") == Crowd(people=0, sessions=0)
+    assert list(endpoint.topics("room:")) == ["room:x"]
+    clients[0].send("room:x", "phx_leave")
+    clients[2].server.close(CLIENT_CLOSED)
+    await until(lambda: endpoint.crowd("room:x") == Crowd(people=1, sessions=2))
+    await endpoint.shutdown()
+    assert list(endpoint.topics("")) == []
 
 
 async def test_id_is_the_one_that_connect_has_set() -> None:

@@ -28,6 +28,7 @@ class Listener:
     key: str
     got: list[Publication] = field(factory=list)
     counts: int = 1
+    id: str | None = None
 
     def receive_publication(self, publication: Publication, encodings: Encodings) -> int:
         self.got.append(publication)
@@ -94,6 +95,24 @@ async def test_publication_reaches_each_subscriber_of_its_topic(
     assert (await engine.publish(publication)).reached == 2
     assert [len(one.got) for one in (a, b, uncounted, other)] == [1, 1, 1, 0]
     assert a.got[0] is publication
+
+
+async def test_topics_of_a_prefix_are_named_while_somebody_is_there(pubsub: PubSub) -> None:
+    """
+    And no longer, also while the engine is still being told.
+    """
+    a, b = Listener("a"), Listener("b")
+    for name in ("room:x", "room:y", "user:1"):
+        await subscribe(pubsub, name, a)
+    await subscribe(pubsub, "room:y", b)
+    assert list(pubsub.topics("room:")) == ["room:x", "room:y"]
+    assert list(pubsub.topics("room:x%")) == []
+    ending = pubsub.unsubscribe("room:x", a)
+    assert list(pubsub.topics("room:")) == ["room:y"]
+    assert ending is not None
+    await ending
+    await unsubscribe(pubsub, "room:y", a)
+    assert list(pubsub.topics("")) == ["room:y", "user:1"]
 
 
 async def test_sender_is_left_out(pubsub: PubSub, engine: SlowEngine) -> None:

@@ -46,7 +46,7 @@ async def test_socket_is_resumed_with_the_token_that_opened_it(
     """
     By default; where none opened it, the session token is enough.
     """
-    socket = Socket(None)  # type: ignore[arg-type]
+    socket = Socket(None)  # type: ignore[arg-type]  # it only keeps it
     socket.opened_with = opened_with
     info = ConnectInfo("websocket", "127.0.0.1", brought, {})
     if is_let_in:

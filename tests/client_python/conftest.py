@@ -20,7 +20,8 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """
     A server; whatever is left of its clients is an error.
     """
-    limits = evolve(LIMITS, max_channel_messages=1_000)
+    # Half of the mailbox must hold more than a client leaves unacknowledged, or it waits ACK_S.
+    limits = evolve(LIMITS, max_channel_messages=1_000, max_mailbox_messages=100)
     async with world_behind(request.param, HistorySocket, limits=limits) as one:
         yield one
 

@@ -102,7 +102,8 @@ class CoreSession(ModelSession):
         if waiting.state is READY:
             self.respond(waiting, reply)
         else:
-            self.parked, self.poll_now = object(), (waiting, reply)  # type: ignore[assignment]
+            self.parked = object()  # type: ignore[assignment]  # only its being there counts
+            self.poll_now = (waiting, reply)
         self.look()
 
     def respond(self, waiting: ServerPoll, reply: Callable[[Answer], None]) -> None:

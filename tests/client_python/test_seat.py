@@ -45,9 +45,13 @@ def test_join_reply_tells_what_was_recovered() -> None:
         Joined("room:a", "003", True, {"head": "005", "recovered": True})
     ]
     seat.join("2")
-    assert seat.receive(reply(seat, {"head": "005", "recovered": False}))[0].recovered is False  # type: ignore[union-attr]
+    (joined,) = seat.receive(reply(seat, {"head": "005", "recovered": False}))
+    assert isinstance(joined, Joined)
+    assert joined.recovered is False
     seat.join("3")
-    assert seat.receive(reply(seat))[0].recovered is None  # type: ignore[union-attr]
+    (joined,) = seat.receive(reply(seat))
+    assert isinstance(joined, Joined)
+    assert joined.recovered is None
 
 
 def test_refused_join_is_told() -> None:

@@ -71,7 +71,8 @@ def test_410_to_the_first_opening_tells_a_plain_server() -> None:
     drive.answer(opening, 410, token="SFMy")
     post, poll = drive.requests()
     assert isinstance(post, Post)
-    assert (post.is_numbered, poll.ack) == (False, None)  # type: ignore[union-attr]
+    assert isinstance(poll, Poll)
+    assert (post.is_numbered, poll.ack) == (False, None)
     drive.answer(post, 200)
     assert drive.session.ledger.mailbox.base == 1
     drive.session.failed(poll, "reset", drive.now)

@@ -352,7 +352,7 @@ async def test_auto_stays_on_polling_when_websockets_are_refused(
         await until(lambda: any(b"/websocket" in data for data in relay.seen))
         assert socket.carried_by == "longpoll"
         relay.websockets = "pass"
-        socket._driver.session.attachments.candidate_at = 0.0  # type: ignore[union-attr]
+        socket._driver.session.attachments.candidate_at = 0.0  # type: ignore[union-attr]  # it is connected
         await room.push("echo", 2)
         await carried(socket, "websocket")
 
@@ -376,7 +376,7 @@ async def test_nothing_is_lost_when_connections_are_cut(
     However often all connections are cut, each message comes once and in order.
     """
     async with joined(world, where=relay, transport=transport) as (socket, room):
-        socket._driver.session.attachments.pauses.max_s = 0.01  # type: ignore[union-attr]
+        socket._driver.session.attachments.pauses.max_s = 0.01  # type: ignore[union-attr]  # it is connected
         for number in range(40):
             await room.send("all", {"n": number})
             if number % 4 == 0:

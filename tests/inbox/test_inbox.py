@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from channels.drive import until
 from sqlalchemy.exc import OperationalError
 
 from inbox.world import World, bodies, events, world_of
 from notifier.engine import Engine, Publication, Receipt, Retention
 from notifier.errors import EngineError
-from notifier.inbox import TO_EVERYONE, InvalidNotice, NoticeStore, ToRoom, ToUsers
+from notifier.inbox import EVERYONE, TO_EVERYONE, InvalidNotice, NoticeStore, ToRoom, ToUsers
 from notifier.inbox.inbox import MAX_SEEN_IDS
 from notifier.inbox.notice import iso
 from notifier.inbox.store import MAX_BACKLOG
@@ -594,3 +595,107 @@ async def test_delivery_that_cannot_be_noted_costs_nothing_else(
     assert status is not None
     assert status.delivered == 0
     assert "1 deliveries are not noted" in caplog.text
+
+
+async def test_room_notes_who_came_back_for_a_notice(tmp_path: Path) -> None:
+    """
+    With `since` before it, once for each user; not who was there, nor who comes anew.
+    """
+    async with world_of(tmp_path) as world:
+        _, reply = await world.joined("ann", topic=EVERYONE)
+        sent = await world.send(TO_EVERYONE)
+        for user in ("bob", "bob", "eve"):
+            await world.joined(user, reply["head"], EVERYONE)
+        await world.joined("joe", topic=EVERYONE)
+        await world.joined("kim", sent.id, EVERYONE)
+        status = await world.inbox.status(sent.id)
+        assert status is not None
+        assert (status.reached, status.delivered, status.read) == (1, 2, 0)
+
+
+async def test_room_notes_nothing_that_its_log_has_lost(tmp_path: Path) -> None:
+    """
+    The inbox keeps a notice for longer than the log, which brings it to nobody then.
+    """
+    async with world_of(tmp_path) as world:
+        _, reply = await world.joined("ann", topic=EVERYONE)
+        old = await world.send(TO_EVERYONE)
+        world.now += 2 * 86_400
+        new = await world.send(TO_EVERYONE)
+        await world.joined("bob", reply["head"], EVERYONE)
+        found = [await world.inbox.status(id) for id in (old.id, new.id)]
+        assert [one.delivered for one in found if one] == [0, 1]
+
+
+async def test_each_change_is_told(tmp_path: Path) -> None:
+    """
+    Whatever makes a status another: sent, got, read, recovered, withdrawn.
+    """
+    async with world_of(tmp_path) as world:
+        counts = [world.inbox.changes.count]
+
+        def has_changed() -> bool:
+            counts.append(world.inbox.changes.count)
+            return counts[-1] > counts[-2]
+
+        _, reply = await world.joined("ann", topic=EVERYONE)
+        room, own = await world.send(TO_EVERYONE), await world.send("ann")
+        assert has_changed()
+        client, _ = await world.joined("ann")
+        await events(client)
+        await world.inbox.status(own.id)
+        assert has_changed()
+        await world.inbox.seen("ann", [own.id])
+        assert has_changed()
+        await world.inbox.seen("ann", [own.id])
+        assert not has_changed()
+        await world.joined("bob", reply["head"], EVERYONE)
+        await world.inbox.status(room.id)
+        assert has_changed()
+        await world.inbox.read_in_room("bob", EVERYONE, [room.id])
+        assert has_changed()
+        await world.inbox.withdraw(room.id)
+        assert has_changed()
+
+
+async def test_change_is_told_when_a_join_notes_what_was_handed_out(tmp_path: Path) -> None:
+    """
+    The join takes along what waits to be noted, and so nobody else tells of it.
+    """
+    async with world_of(tmp_path) as world:
+        await world.send("ann")
+        before = world.inbox.changes.count
+        world.inbox._deliveries.add("user:ann", (await world.send("ann")).id)
+        before = world.inbox.changes.count
+        await world.inbox.waiting("ann", "f", None)
+        assert world.inbox.changes.count == before + 1
+
+
+async def test_recovery_is_noted_when_it_comes_while_others_are(tmp_path: Path) -> None:
+    """
+    It does not wait for the next that comes.
+    """
+    async with world_of(tmp_path) as world:
+        sent = await world.send(TO_EVERYONE)
+        for user in ("ann", "bob"):
+            world.inbox.recovered(user, EVERYONE, "", "f")
+            seen = world.inbox.changes.count
+            await world.inbox.changes.wait(seen)
+            world.inbox.recovered(f"{user} too", EVERYONE, "", "f")
+        await until(lambda: world.inbox._noting is None)
+        status = world.store.status(sent.id)
+        assert status is not None
+        assert status.delivered == 4
+
+
+async def test_recovery_comes_before_the_reading(tmp_path: Path) -> None:
+    """
+    Of the page that has recovered a notice and says at once that it was read.
+    """
+    async with world_of(tmp_path) as world:
+        sent = await world.send(TO_EVERYONE)
+        world.inbox.recovered("ann", EVERYONE, "", "f")
+        await world.inbox.read_in_room("ann", EVERYONE, [sent.id])
+        status = await world.inbox.status(sent.id)
+        assert status is not None
+        assert (status.delivered, status.read) == (1, 1)

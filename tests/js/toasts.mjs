@@ -1,103 +1,10 @@
-// Drives host pages with the widget in them through a scenario: see `browser.mjs`.
-//
-// Given are, too: pages (the origin that serves `/USER/`), server and key (of the API).
+// Drives host pages with the widget in them through a scenario: see `browser.mjs` and `hostpage.mjs`.
 
-import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { given, newContext, play, portray, say } from "./browser.mjs"
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8")
-const PATIENCE_MS = 10_000
-
-async function api(method, path, body) {
-  const headers = { Authorization: `Bearer ${given.key}`, "Content-Type": "application/json" }
-  const answer = await fetch(`${given.server}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) })
-  const told = await answer.json()
-  if (!answer.ok) throw new Error(`${method} ${path}: ${JSON.stringify(told)}`)
-  return told
-}
-
-const send = (to, body, fields) => api("POST", "/notices", { to: to === "all" ? to : { users: [to] }, body, ...fields })
-const health = async () => (await fetch(`${given.server}/health`)).json()
-const sessions = async () => Object.values((await health()).sessions).reduce((sum, count) => sum + count)
-
-/** Ask again until the answer is what it should be; give the last one in any case. */
-async function until(ask, isRight, patienceMs = PATIENCE_MS) {
-  const end = Date.now() + patienceMs
-  for (;;) {
-    const answer = await ask()
-    if (isRight(answer) || Date.now() > end) return answer
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
-}
-
-/** What a page notes of itself: each card that was shown, and when; events; what its policy and its errors say. */
-function watch() {
-  const noted = window.noted = { shown: [], told: [], refused: [], violations: [], errors: [] }
-  addEventListener("error", event => noted.errors.push(event.message))
-  document.addEventListener("securitypolicyviolation", event => noted.violations.push(event.violatedDirective))
-  document.addEventListener("notifier-notice", event => noted.told.push(event.detail.body))
-  document.addEventListener("notifier-refused", event => noted.refused.push(event.detail.reason))
-  customElements.whenDefined("notifier-toasts").then(() => {
-    const root = document.querySelector("notifier-toasts").shadowRoot
-    const note = card => card.dataset?.id && noted.shown.push({ body: card.querySelector(".body").textContent, at: Date.now() })
-    new MutationObserver(changes => changes.forEach(change => change.addedNodes.forEach(note)))
-      .observe(root.querySelector(".stack"), { childList: true })
-  })
-}
-
-async function open(context, user, hasClock) {
-  const page = await context.newPage()
-  if (hasClock) await page.clock.install()
-  await page.addInitScript(watch)
-  await page.goto(`${given.pages}/${user}/`)
-  return page
-}
-
-async function visitor(user, options) {
-  const context = await newContext(options)
-  return open(context, user)
-}
-
-const noted = page => page.evaluate(() => window.noted)
-const bodies = async page => (await noted(page)).shown.map(one => one.body)
-const onShow = page => page.locator("notifier-toasts .stack .card[data-id] .body").allTextContents()
-const joined = page => page.locator("notifier-toasts .state", { hasText: /^$/ }).waitFor({ state: "attached" })
-const arrived = (page, body) => until(() => bodies(page), shown => shown.includes(body))
-const badge = page => page.locator("notifier-toasts .badge").evaluate(one => one.hidden ? "" : one.textContent)
-const listed = page => page.locator("notifier-toasts .list li").count()
-const press = (page, name) => page.locator("notifier-toasts").getByRole("button", { name }).first().click()
-const isLeader = page => page.evaluate(() => performance.getEntriesByType("resource").some(one => one.name.includes("/socket/")))
-
-/** How many of the pages have shown each notice; one that showed it twice counts a hundred times. */
-async function tally(pages) {
-  const counts = {}
-  for (const page of pages) {
-    const seen = await bodies(page)
-    for (const body of new Set(seen)) {
-      const times = seen.filter(one => one === body).length
-      counts[body] = (counts[body] ?? 0) + (times === 1 ? 1 : 100)
-    }
-  }
-  return counts
-}
-
-const tallied = (pages, body) => until(() => tally(pages), counts => counts[body] === pages.length)
-
-const focus = page => page.evaluate(() => {
-  const inner = document.activeElement?.shadowRoot?.activeElement
-  const one = inner ?? document.activeElement
-  if (["bell", "panel"].includes(one.className)) return one.className
-  return inner ? one.getAttribute("aria-label") ?? one.textContent.replace(/\s+/g, " ") : one.localName
-})
-
-async function violations(page) {
-  await page.evaluate(AXE)
-  return page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { resultTypes: ["violations"] })
-    return violations.map(one => `${one.id}: ${one.nodes.map(node => node.target.join(" ")).join(", ")}`)
-  })
-}
+import {
+  api, arrived, badge, bodies, focus, health, isLeader, joined, listed, noted, onShow, open, press, send,
+  sessions, tallied, tally, until, violations, visitor,
+} from "./hostpage.mjs"
 
 const LEVELS = [
   ["Your parcel has left", "Walking boots, size 42, should be with you tomorrow between 9 and 12.",
@@ -311,9 +218,15 @@ const scenarios = {
     for (const page of Object.values(pages)) await joined(page)
     for (const user of ["ann", "bob"]) await send(user, `To ${user}`, { level: "urgent" })
     for (const [user, page] of Object.entries(pages)) await arrived(page, `To ${user}`)
-    await send("all", "To all", { level: "urgent" })
-    for (const page of Object.values(pages)) await arrived(page, "To all")
-    say({ step: "two", ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
+    const { id } = await send("all", "To all", { level: "urgent", title: "All" })
+    const read = async () => (await api("GET", `/notices/${id}`)).read
+    const counts = [await read()]
+    for (const page of Object.values(pages)) {
+      await arrived(page, "To all")
+      await press(page, "Dismiss: All")
+      counts.push(await until(read, count => count === counts.length))
+    }
+    say({ step: "two", read: counts, ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
     const stored = () => pages.bob.evaluate(() => Object.values(localStorage).join())
     const before = (await stored()).includes("To ann")
     await pages.ann.locator("notifier-toasts").evaluate(one => one.forget())
@@ -444,12 +357,10 @@ const scenarios = {
     const page = await visitor("ann")
     const look = async (step, page, more) => {
       const found = []
-      for (const colorScheme of ["light", "dark"]) {
+      for (const [colorScheme, width] of [["light", 1280], ["dark", 320]]) {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
-        for (const width of [320, 1280]) {
-          await page.setViewportSize({ width, height: 800 })
-          found.push(...(await violations(page)).map(one => `${colorScheme} ${width}: ${one}`))
-        }
+        await page.setViewportSize({ width, height: 800 })
+        found.push(...(await violations(page)).map(one => `${colorScheme} ${width}: ${one}`))
       }
       await portray(page, step)
       say({ step, violations: found, ...more })

@@ -286,11 +286,11 @@ class TransportContract:
         (session, _) = world.sessions()
         first = await client.send("room:a", "wait")
         second = await client.send("room:a", "echo")
-        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]
+        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]  # a WorldSocket
         assert (await client.join("room:b"))["status"] == "ok"
         assert (await other.ask("room:a", "echo"))["status"] == "ok"
         await client.nothing_more()
-        session.socket.gates[0].set()  # type: ignore[attr-defined]
+        session.socket.gates[0].set()  # type: ignore[attr-defined]  # a WorldSocket
         assert [(await client.receive()).ref for _ in range(2)] == [first, second]
 
     async def test_channel_stops_after_its_reply(self, client: Client) -> None:
@@ -308,10 +308,10 @@ class TransportContract:
         """
         (session,) = world.sessions()
         refs = [await client.send("room:a", "wait")]
-        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]
+        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]  # a WorldSocket
         refs += [await client.send("room:a", "echo") for _ in range(3)]
         assert await client.ask("room:a", "echo") == error("channel busy")
-        session.socket.gates[0].set()  # type: ignore[attr-defined]
+        session.socket.gates[0].set()  # type: ignore[attr-defined]  # a WorldSocket
         assert [(await client.receive()).ref for _ in refs] == refs
 
     async def test_join_is_refused_when_there_are_too_many_channels(self, client: Client) -> None:
@@ -476,6 +476,6 @@ class TransportContract:
         """
         (session,) = world.sessions()
         await client.send("room:a", "wait")
-        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]
+        await until(lambda: session.socket.gates)  # type: ignore[attr-defined]  # a WorldSocket
         await world.server.disconnect("user_socket:ann")
         await until(lambda: not world.server.endpoint._tasks)

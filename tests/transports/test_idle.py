@@ -54,7 +54,7 @@ def running_timers() -> int:
     """
     Count the timers of Notifier's own; the client's are not ours.
     """
-    timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+    timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]  # a look at its timers
     return sum("notifier" in repr(one) for one in timers if not one.cancelled())
 
 
@@ -139,4 +139,4 @@ async def test_nothing_is_left_when_all_clients_have_gone(door: str) -> None:
         endpoint.tick(endpoint.now() + EXPIRY_S)
         await until(lambda: len(endpoint.deadlines) <= before)
         assert endpoint.pubsub._topics == {}
-        assert endpoint.engine._receivers == {}  # type: ignore[attr-defined]
+        assert endpoint.engine._receivers == {}  # type: ignore[attr-defined]  # a MemoryEngine

@@ -46,3 +46,22 @@ def test_network_is_refused_when_it_is_none() -> None:
     """
     with pytest.raises(ConfigError, match=r"such as 10\.0\.0\.0/8"):
         TrustedProxies(["10.0.0.0/33"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "is_https"),
+    [
+        ("10.0.0.1", {"x-forwarded-proto": "https"}, True),
+        ("10.0.0.1", {"x-forwarded-proto": "http"}, False),
+        ("10.0.0.1", {}, False),
+        ("203.0.113.9", {"x-forwarded-proto": "https"}, False),
+        ("", {"x-forwarded-proto": "https"}, False),
+    ],
+)
+def test_https_is_believed_of_a_proxy_alone(
+    peer: str, said: dict[str, str], is_https: bool
+) -> None:
+    """
+    Whoever else says so is not looked at.
+    """
+    assert PROXIES.is_https(peer, said) is is_https

@@ -272,7 +272,7 @@ async def test_session_that_ends_during_the_handshake_closes_its_websocket(
     opened = type(endpoint).open
 
     async def open_and_end(*arguments: object, **options: object) -> object:
-        server = await opened(*arguments, **options)  # type: ignore[arg-type]
+        server = await opened(*arguments, **options)  # type: ignore[arg-type]  # handed on
         server.close(DISCONNECTED)
         return server
 

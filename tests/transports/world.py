@@ -255,5 +255,5 @@ async def nothing_is_left(world: World) -> None:
     await until(lambda: endpoint.count() == 0 and not endpoint._tasks)
     await until(lambda: len(endpoint.deadlines) <= 1)  # the front's own, for its Date
     assert endpoint.pubsub._topics == {}
-    assert endpoint.engine._receivers == {}  # type: ignore[attr-defined]
+    assert endpoint.engine._receivers == {}  # type: ignore[attr-defined]  # a MemoryEngine
     assert +endpoint._per_id == {}

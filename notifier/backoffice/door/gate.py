@@ -36,7 +36,7 @@ KNOWN_COOKIE: Final = "notifier_backoffice_known"
 KNOWN_MAX_AGE_S: Final = 400 * 86_400
 """As long as browsers keep a cookie."""
 
-SECRET_FIELDS: Final = ("csrf", "once", "password", "new_password", "old_password")
+SECRET_FIELDS: Final = ("csrf", "once", "password", "new_password", "new_again", "old_password")
 """What is never given back in a page."""
 
 

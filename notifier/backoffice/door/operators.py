@@ -183,7 +183,8 @@ class OperatorStore:
         List all operators in the order of their names.
         """
         with self._session() as session:
-            return session.scalars(select(Operator).order_by(Operator.name)).all()
+            order = func.lower(Operator.name), Operator.name
+            return session.scalars(select(Operator).order_by(*order)).all()
 
     def note_sign_in(self, name: str) -> None:
         """

@@ -1,11 +1,13 @@
 """
-Checking passwords: never too many at once, and slower for whoever guesses.
+Passwords: which will do, and checking them, never too many at once and slower for
+whoever guesses.
 """
 
 from __future__ import annotations
 
 import asyncio
 import math
+import secrets
 from collections.abc import Callable
 from typing import Final
 
@@ -15,8 +17,11 @@ from attrs import define, field
 from notifier.backoffice.door.gate import Gate
 from notifier.backoffice.door.operators import (
     NAME_MAX_CHARACTERS,
+    PASSWORD_MAX_CHARACTERS,
+    PASSWORD_MIN_CHARACTERS,
     Operator,
     OperatorStore,
+    checked_password,
     normal_name,
 )
 from notifier.backoffice.door.throttle import Throttle
@@ -30,6 +35,35 @@ MAX_WAITING: Final = 40
 Checks that wait for their turn, about a second's worth; at the limit one is told
 to try again.
 """
+
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
+"""None that is taken for another when it is read out."""
+
+_GROUPS: Final = (5, 5, 5, 5)
+"""About 99 random bits."""
+
+
+def make_password() -> str:
+    """
+    Make a password that nobody guesses, and that can be read out.
+    """
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(n)) for n in _GROUPS)
+
+
+def password_error(password: str, language: Language) -> str:
+    """
+    Say what keeps a password from being taken; empty when nothing.
+    """
+    try:
+        checked_password(password)
+    except ValueError:
+        return language.say(
+            "A password has %(least)s to %(most)s characters, this one has %(n)s.",
+            least=language.number(PASSWORD_MIN_CHARACTERS),
+            most=language.number(PASSWORD_MAX_CHARACTERS),
+            n=language.number(len(password)),
+        )
+    return ""
 
 
 class Unchecked(Exception):

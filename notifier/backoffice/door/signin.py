@@ -22,7 +22,7 @@ from notifier.backoffice.languages import Language, choose
 from notifier.backoffice.pages import Pages
 from notifier.logs import log_failure
 
-_OURS: Final = re.compile(rf"{PREFIX}(/[A-Za-z0-9_/-]*)?(\?[^\s\\]*)?")
+_OURS: Final = re.compile(rf"{PREFIX}(/[A-Za-z0-9_/-]*)?(\?[!-\[\]-~]*)?")
 
 logger = logging.getLogger(__name__)
 

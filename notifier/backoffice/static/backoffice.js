@@ -81,4 +81,6 @@ function dropSent() {
 dropSent()
 localise(document)
 offerCopies()
+// On a narrow screen the menu scrolls: to where one is.
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" })
 for (const place of document.querySelectorAll("[data-live]")) follow(place)

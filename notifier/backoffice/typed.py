@@ -55,9 +55,9 @@ class Typed:
     """
 
     to: str = ""
-    room: str = ""
     users: str = ""
     """One id a line."""
+    room: str = ""
     level: str = LEVELS[0]
     title: str = ""
     text: str = ""
@@ -129,9 +129,10 @@ class Typed:
 
     def errors(self, now: float, language: Language) -> dict[str, str]:
         """
-        Say what keeps it from being sent, by field; empty when nothing.
+        Say what keeps it from being sent, by field in the form's order; empty when nothing.
         """
-        errors = {"to": "", "room": "", "users": ""} | self._recipient_errors(language)
+        in_order = dict.fromkeys((one.name for one in fields_of(type(self))), "")
+        errors = in_order | self._recipient_errors(language)
         try:
             Draft.read(self.fields(now), now)
         except InvalidNotice as error:

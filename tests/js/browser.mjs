@@ -28,6 +28,16 @@ export async function visit(url, options) {
   return page
 }
 
+// An operator who has just signed in, on the page where one writes: given are backoffice, name, password.
+export async function signIn(options) {
+  const operator = await visit(given.backoffice, options)
+  await operator.getByLabel("Name").fill(given.name)
+  await operator.getByLabel("Password").fill(given.password)
+  await operator.getByRole("button", { name: "Sign in" }).click()
+  await operator.getByRole("heading", { name: "Write a notice" }).waitFor()
+  return operator
+}
+
 // What a page looks like on a phone and on a desk, by day and by night; it never scrolls sideways.
 export async function portray(page, step) {
   for (const [width, height] of [[390, 844], [1280, 800]]) {

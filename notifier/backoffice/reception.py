@@ -58,15 +58,18 @@ class Reception:
 
     def live(self, handler: PageHandler, role: str = OPERATOR) -> Handler:
         """
-        Make the handler of what a script asks for: 401 where nobody is signed in, and
-        asking does not keep a log-in from ending.
+        Make the handler of what a script asks for: 401 where nobody is signed in, also
+        once what was asked for is there, and asking does not keep a log-in from ending.
         """
 
         async def answer(request: web.Request) -> web.StreamResponse:
             operator = await self._sign_in.operator(request, is_used=False)
             if operator is None:
                 return web.Response(status=_NOBODY)
-            return await handler(self._visit(request, operator, role))
+            response = await handler(self._visit(request, operator, role))
+            # It may have waited long, for something that is not to be told any more.
+            is_still = await self._sign_in.operator(request, is_used=False)
+            return response if is_still else web.Response(status=_NOBODY)
 
         return self.refusing(answer)
 

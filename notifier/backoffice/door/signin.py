@@ -69,7 +69,8 @@ class SignIn:
         if not login.is_of(operator):
             self._gate.logins.close(login.id)
             return None
-        return operator
+        # It may have ended meanwhile: somebody signs out while another tab loads.
+        return operator if self._gate.login(request, is_used=False) is login else None
 
     async def show(self, request: web.Request) -> web.Response:
         """
@@ -128,10 +129,11 @@ class SignIn:
         login = self._gate.login(request)
         if login and not self._gate.csrf_is_of(login, fields.get("csrf", "")):
             raise Refusal(403, "That page was from an earlier log-in. You are still signed in.")
-        if login:
-            await asyncio.to_thread(self._audit.note, login.operator, Act.SIGNED_OUT)
         response = _see_other(f"{PREFIX}/sign-in?signed-out")
         self._gate.dismiss(request, response)
+        if login:
+            # It is over by now, and stays so where that cannot be noted.
+            await asyncio.to_thread(self._try_to_note, login.operator, Act.SIGNED_OUT)
         return response
 
     async def _try(self, request: web.Request, language: Language, asked: _Asked) -> web.Response:
@@ -159,10 +161,17 @@ class SignIn:
     def _note_failure_of(self, name: str) -> None:
         try:
             operator = self._operators.get(name)
-            if operator is not None:
-                self._audit.note(operator.name, Act.SIGN_IN_FAILED)
         except (SQLAlchemyError, OSError) as error:
-            log_failure("to note that a sign-in failed", error)
+            log_failure("looking up whose sign-in failed", error)
+        else:
+            if operator is not None:
+                self._try_to_note(operator.name, Act.SIGN_IN_FAILED)
+
+    def _try_to_note(self, operator: str, act: Act) -> None:
+        try:
+            self._audit.note(operator, act)
+        except (SQLAlchemyError, OSError) as error:
+            log_failure(f"noting in the audit trail: {act}", error)
 
     async def _welcome(
         self, request: web.Request, operator: Operator, asked: _Asked

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aiohttp.pytest_plugin import AiohttpClient
 from channels.drive import until
+from sqlalchemy.exc import OperationalError
 
 from backoffice.browser import HOME, NAME, ONLINE, PASSWORD, SIGN_IN, SIGN_OUT, Browser
 from backoffice.conftest import Connect, NewApp, NewBrowser
@@ -154,6 +155,23 @@ async def test_login_is_worth_nothing_when_signed_out(browser: Browser) -> None:
     assert "You are signed out." in page.text
     assert browser.cookie(LOGIN_COOKIE) is None
     browser.set_cookie(LOGIN_COOKIE, stolen)
+    assert (await browser.get(ONLINE)).path == SIGN_IN
+
+
+async def test_log_in_is_over_when_signing_out_cannot_be_noted(
+    browser: Browser, audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody stays signed in on a shared computer because the server's disk is full.
+    """
+    page = await browser.sign_in()
+
+    def fail(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(audit, "note", fail)
+    page = await browser.submit(page, SIGN_OUT)
+    assert "You are signed out." in page.text
     assert (await browser.get(ONLINE)).path == SIGN_IN
 
 

@@ -19,6 +19,12 @@ from attrs import define, field
 WAIT_S: Final = 20.0
 """How long a script waits for its answer; shorter than what proxies cut off."""
 
+GATHER_S: Final = 0.25
+"""
+How long news is gathered before a script is told: a notice that thousands read at once
+changes all the time, and each look asks the database.
+"""
+
 Render = Callable[[], Awaitable[str]]
 Changed = Callable[[], Awaitable[object]]
 
@@ -30,6 +36,7 @@ class Live:
     """
 
     wait_s: float = WAIT_S
+    gather_s: float = GATHER_S
     _is_over: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     async def answer(
@@ -44,11 +51,17 @@ class Live:
         has = request.headers.get("If-None-Match")
         with suppress(TimeoutError):
             async with asyncio.timeout(self.wait_s):
+                if has:
+                    await self._first(self._gather)
                 while (tag := _tag(html := await render())) == has and not self._is_over.is_set():
                     await self._first(changed)
+                    await self._first(self._gather)
                 if tag != has:
                     return web.Response(text=html, content_type="text/html", headers={"ETag": tag})
         return web.Response(status=304, headers={"ETag": has or ""})
+
+    async def _gather(self) -> None:
+        await asyncio.sleep(self.gather_s)
 
     async def _first(self, changed: Changed) -> None:
         """

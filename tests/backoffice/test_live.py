@@ -81,6 +81,28 @@ async def test_whoever_waits_is_answered_when_the_server_goes_down() -> None:
     assert (await waiting).status == 304
 
 
+async def test_news_is_gathered_when_it_comes_all_the_time() -> None:
+    """
+    A script that asks again at once is told of all of it in one look.
+    """
+    part, live, looks = Part(), Live(gather_s=0.05), 0
+    tag = (await part.ask(live)).headers["ETag"]
+
+    async def render() -> str:
+        nonlocal looks
+        looks += 1
+        return part.html
+
+    request = make_mocked_request("GET", "/", headers={"If-None-Match": tag})
+    waiting = asyncio.ensure_future(live.answer(request, render, part.change))
+    for number in range(20):
+        part.html = f"news {number}"
+        await asyncio.sleep(0)
+    answer = await waiting
+    assert isinstance(answer, web.Response)
+    assert (looks, answer.text) == (1, "news 19")
+
+
 async def test_failure_to_look_is_not_swallowed() -> None:
     """
     It is the reception's to answer, once, instead of looking ever faster.

@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Final
 
 from aiohttp import web
-from attrs import frozen
+from aiohttp.hdrs import IF_NONE_MATCH
+from attrs import field, frozen
 
 from notifier.backoffice.keeper import Keeper
 from notifier.backoffice.live import Live
@@ -52,6 +53,8 @@ class OnlinePage:
     _keeper: Keeper
     _live: Live
     _clock: Callable[[], float]
+    _newest: dict[tuple[str, bool], tuple[float, str]] = field(factory=dict, init=False)
+    """The list by language and by whether an admin sees it, and when it was rendered."""
 
     async def show(self, visit: Visit) -> web.StreamResponse:
         """
@@ -63,9 +66,10 @@ class OnlinePage:
         """
         Answer with the list alone, once it is other than what is shown.
         """
+        is_new = IF_NONE_MATCH not in visit.request.headers
 
         async def render() -> str:
-            return visit.part("online_rows.html", **self._rows(visit))
+            return self._render(visit) if is_new else self._render_once(visit)
 
         return await self._live.answer(visit.request, render, lambda: asyncio.sleep(LOOK_S))
 
@@ -75,6 +79,19 @@ class OnlinePage:
         """
         done = await visit.carry_out(self._keeper.read(visit), then=visit.path)
         return done or visit.page("online.html", 500, failure=visit.failure, **self._rows(visit))
+
+    def _render_once(self, visit: Visit) -> str:
+        """
+        Render the list once for all who look at it: it takes milliseconds, in which
+        nothing else goes on.
+        """
+        at, html = self._newest.get(_kind(visit), (-LOOK_S, ""))
+        return html if abs(self._clock() - at) < LOOK_S else self._render(visit)
+
+    def _render(self, visit: Visit) -> str:
+        html = visit.part("online_rows.html", **self._rows(visit))
+        self._newest[_kind(visit)] = self._clock(), html
+        return html
 
     def _rows(self, visit: Visit) -> dict[str, object]:
         now = self._clock()
@@ -109,3 +126,10 @@ class OnlinePage:
                     transports=tuple(sorted({one.transport for one in theirs})),
                     since=Moment.of(now - session.age_s, now, visit.language),
                 )
+
+
+def _kind(visit: Visit) -> tuple[str, bool]:
+    """
+    Name what the list depends on beside who is online.
+    """
+    return visit.language.code, visit.operator.is_admin

@@ -4,8 +4,10 @@ from aiohttp import WSMsgType
 
 from backoffice.browser import ONLINE, Browser
 from backoffice.conftest import Connect
+from backoffice.fakes import Clock
 from notifier.accounts import Accounts
 from notifier.backoffice import Act, AuditLog
+from notifier.backoffice.online import LOOK_S
 
 
 async def test_page_says_what_to_do_when_nobody_is_online(admin: Browser) -> None:
@@ -87,3 +89,20 @@ async def test_rows_come_alone_when_a_script_asks_for_them(
     assert page.response.headers["ETag"]
     assert "carla" in page.text
     assert "main" not in page.tags
+
+
+async def test_list_is_rendered_once_when_many_look_at_it(
+    admin: Browser, operator: Browser, connect: Connect, wall_clock: Clock
+) -> None:
+    """
+    Within a second they see the same, but for who comes anew and who sees less.
+    """
+    rows, tag = f"{ONLINE}/rows", {"If-None-Match": '"another"'}
+    await admin.get(rows)
+    await connect("carla")
+    assert "carla" not in (await admin.get(rows, headers=tag)).text
+    assert "carla" in (await operator.get(rows, headers=tag)).text
+    wall_clock.now += LOOK_S
+    assert "carla" in (await admin.get(rows, headers=tag)).text
+    await connect("dan")
+    assert "dan" in (await admin.get(rows)).text

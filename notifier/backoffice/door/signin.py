@@ -176,13 +176,14 @@ class SignIn:
     async def _welcome(
         self, request: web.Request, operator: Operator, asked: _Asked
     ) -> web.Response:
+        # Before it is opened: none begins that cannot be noted, and the one before goes on.
+        await asyncio.to_thread(self._operators.note_sign_in, operator.name)
+        await asyncio.to_thread(self._audit.note, operator.name, Act.SIGNED_IN)
         response = _see_other(asked.then)
         login = self._gate.admit(request, response, operator)
         unsent = self._gate.open_unsent(asked.unsent)
         if unsent:
             login.unsent = {asked.then.partition("?")[0]: unsent}
-        await asyncio.to_thread(self._operators.note_sign_in, operator.name)
-        await asyncio.to_thread(self._audit.note, operator.name, Act.SIGNED_IN)
         logger.info("operator %r signed in", operator.name)
         return response
 

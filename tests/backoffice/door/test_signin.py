@@ -175,6 +175,28 @@ async def test_log_in_is_over_when_signing_out_cannot_be_noted(
     assert (await browser.get(ONLINE)).path == SIGN_IN
 
 
+async def test_log_in_before_goes_on_when_the_next_cannot_be_noted(
+    admin: Browser, audit: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    None is opened that the trail knows nothing of, and nobody is signed out by it.
+    """
+    login = admin.cookie(LOGIN_COOKIE)
+    assert login
+    admin.forget_cookies()
+    page = await admin.get(SIGN_IN)
+    admin.set_cookie(LOGIN_COOKIE, login)
+
+    def fail(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setattr(audit, "note", fail)
+    page = await admin.submit(page, SIGN_IN, name=NAME, password=PASSWORD)
+    assert page.status == 503
+    page = await admin.get(f"{HOME}/account")
+    assert "Log-ins only this one" in page.text
+
+
 async def test_nothing_is_done_when_a_form_is_replayed_after_signing_out(
     browser: Browser, connect: Connect, accounts: Accounts
 ) -> None:

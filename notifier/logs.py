@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 import sys
 import traceback
 from typing import Final
@@ -32,7 +33,17 @@ def log_failure(what: str, error: BaseException) -> None:
     Log where it failed, without the error's text: that may hold a message.
     """
     where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s failed with %s\n%s", what, type(error).__name__, where)
+    logger.error("%s failed with %s\n%s", what, reason(error), where)
+
+
+def reason(error: BaseException) -> str:
+    """
+    Tell an error by its name and, of a database or the system, in their words: those
+    hold nothing of what was to be stored, as the error's own text does.
+    """
+    told = getattr(error, "orig", None)
+    words = told if isinstance(told, sqlite3.Error) else getattr(error, "strerror", None)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 class LineFormatter(logging.Formatter):

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from notifier.logs import LOG_FORMAT, LineFormatter, log_failure
 
@@ -74,3 +76,15 @@ def test_failure_is_told_by_kind_and_place(caplog: pytest.LogCaptureFixture) -> 
     assert "to test failed with KeyError" in caplog.text
     assert "test_failure_is_told_by_kind_and_place" in caplog.text
     assert "DAWN" not in caplog.text
+
+
+def test_log_tells_a_full_disk_from_a_locked_database(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    In SQLite's words, for whoever is on call; what was to be stored stays out.
+    """
+    full = sqlite3.OperationalError("database or disk is full")
+    log_failure("to send", OperationalError("INSERT", {"body": "SECRET"}, full))
+    log_failure("to send", OSError(13, "Permission denied", "SECRET"))
+    assert "OperationalError: database or disk is full" in caplog.text
+    assert "PermissionError: Permission denied" in caplog.text
+    assert "SECRET" not in caplog.text

@@ -30,6 +30,7 @@ from notifier.accounts.users import Account, UserStore
 from notifier.channels import Endpoint, Error
 from notifier.channels.endpoint import LoadUser, take_at_word
 from notifier.errors import EngineError
+from notifier.logs import reason
 from notifier.notices import socket_id
 from notifier.session import Claims, User
 
@@ -166,7 +167,7 @@ class Accounts:
             await self.write()
             return await asyncio.to_thread(call)
         except (SQLAlchemyError, OSError) as error:
-            raise EngineError("ask for the users", _why(error)) from None
+            raise EngineError("ask for the users", reason(error)) from None
 
     # --- keeping up
 
@@ -232,7 +233,7 @@ class Accounts:
             except (SQLAlchemyError, OSError) as error:
                 if not (self._is_failing or is_failing):
                     # Not its own text, in which the statement's parameters stand: the users' ids.
-                    logger.error("cannot keep up with the users: %s", _why(error))
+                    logger.error("cannot keep up with the users: %s", reason(error))
                 is_failing = True
             except Exception:
                 logger.exception("cannot keep up with the users")
@@ -263,8 +264,3 @@ class Accounts:
             for id in tuple(self._ending):
                 await self._endpoint.disconnect(socket_id(id))
                 self._ending.pop(id, None)
-
-
-def _why(error: Exception) -> str:
-    told = getattr(error, "orig", None) or getattr(error, "strerror", None)
-    return str(told or type(error).__name__)

@@ -111,7 +111,9 @@ class Reception:
             except (EngineError, SQLAlchemyError, OSError) as error:
                 log_failure(f"{request.method} {request.path}", error)
                 broken = Refusal(
-                    503, "The server could not read its database. Its log says why. Try again."
+                    503,
+                    "The server could not use its database; its log says why."
+                    " Reload this page to try again: what you typed goes with it.",
                 )
                 return self._refused(request, broken)
 

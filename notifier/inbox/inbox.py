@@ -42,6 +42,7 @@ from notifier.inbox.records import Outgoing, Sending, Status, Waiting
 from notifier.inbox.recoveries import Recoveries, Recovery
 from notifier.inbox.store import NoticeStore
 from notifier.inbox.withdrawals import Withdrawals
+from notifier.logs import reason
 
 NEW_MSG: Final = "new_msg"
 WITHDRAWN: Final = "withdrawn"
@@ -429,9 +430,8 @@ class Inbox:
         try:
             return await asyncio.to_thread(method, *arguments, **named)
         except (SQLAlchemyError, OSError) as error:
-            # The error's own text has what was to be stored.
-            why = f"the database failed with {type(error).__name__}"
-            raise EngineError(f"{method.__name__} notices", why) from None
+            # Not from the error, whose own text has what was to be stored.
+            raise EngineError(f"{method.__name__} notices", reason(error)) from None
 
     def _spawn(self, work: Coroutine[Any, Any, Found]) -> asyncio.Task[Found]:
         task = asyncio.get_running_loop().create_task(work)

@@ -4,6 +4,7 @@ The accounts of a running server: at the door, after a change, and beside anothe
 
 from __future__ import annotations
 
+import sqlite3
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -268,7 +269,9 @@ async def test_door_stays_as_it_is_when_the_database_fails(
     """
 
     def fail(*_: object) -> None:
-        raise OperationalError("INSERT", {"id": "SECRET"}, Exception("database is locked"))
+        raise OperationalError(
+            "INSERT", {"id": "SECRET"}, sqlite3.OperationalError("database is locked")
+        )
 
     await house.accounts.create("bob")
     await house.accounts.disable("bob")
@@ -280,7 +283,7 @@ async def test_door_stays_as_it_is_when_the_database_fails(
         assert await house.connect("bob") == "user_disabled"
         assert await house.connect("ann") is None
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == [
-        "cannot keep up with the users: database is locked"
+        "cannot keep up with the users: OperationalError: database is locked"
     ]
     assert "SECRET" not in caplog.text
     await house.accounts._try()

@@ -144,5 +144,5 @@ async def test_page_says_so_when_the_database_fails(
     monkeypatch.setattr(audit, "page", fail)
     page = await admin.get(f"{HOME}/audit")
     assert page.status == 503
-    assert "could not read its database" in page.text
+    assert "could not use its database" in page.text
     assert "secret" not in page.text

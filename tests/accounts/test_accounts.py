@@ -4,8 +4,8 @@ The accounts of a running server: at the door, after a change, and beside anothe
 
 from __future__ import annotations
 
-import sqlite3
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from aiohttp import web
+from attrs import frozen
 from itsdangerous import URLSafeTimedSerializer
 
 from notifier.accounts import Accounts
@@ -34,6 +35,24 @@ from notifier.backoffice.trail import TrailPage
 from notifier.backoffice.users import UsersPage
 from notifier.channels import Endpoint
 from notifier.inbox import Inbox
+
+
+@frozen
+class _Page:
+    """
+    Where a page is, what answers there, and who may see it.
+    """
+
+    path: str
+    show: PageHandler
+    submit: PageHandler | None = None
+    role: str = OPERATOR
+
+    def mount(self, router: web.UrlDispatcher, reception: Reception) -> None:
+        path = f"{PREFIX}{self.path}"
+        router.add_get(path, reception.page(self.show, self.role))
+        if self.submit is not None:
+            router.add_post(path, reception.form(self.submit, self.role))
 
 
 def _came_by_https(request: web.Request) -> bool:
@@ -86,39 +105,43 @@ def setup(
     api_keys = KeysPage(keys, audit, wall_clock)
     trail = TrailPage(audit, wall_clock)
 
-    def mount(
-        path: str, show: PageHandler, submit: PageHandler | None = None, role: str = OPERATOR
-    ) -> None:
-        app.router.add_get(f"{PREFIX}{path}", reception.page(show, role))
-        if submit is not None:
-            app.router.add_post(f"{PREFIX}{path}", reception.form(submit, role))
-
-    def mount_live(path: str, show: PageHandler) -> None:
-        app.router.add_get(f"{PREFIX}{path}", reception.live(show))
-
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(live.stop)
-    app.router.add_get(f"{PREFIX}/", _lead_to_form)
-    app.router.add_get(f"{PREFIX}/sign-in", reception.refusing(sign_in.show))
-    app.router.add_post(f"{PREFIX}/sign-in", reception.refusing(sign_in.submit))
-    app.router.add_get(f"{PREFIX}/sign-out", _lead_to_form)
-    app.router.add_post(f"{PREFIX}/sign-out", reception.refusing(sign_in.leave))
-    for asset in pages.assets.values():
-        app.router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
-
-    mount("", compose.show, compose.submit)
-    mount_live("/find", compose.find)
-    mount("/sent", sent.show)
-    mount("/sent/{id}", notice.show, notice.submit)
-    mount_live("/sent/{id}/figures", notice.show_figures)
-    mount("/online", online.show, online.submit)
-    mount_live("/online/rows", online.show_rows)
-    mount("/users", users.show, users.submit, ADMIN)
-    mount("/operators", team.show, team.submit, ADMIN)
-    mount("/account", account.show, account.submit)
-    mount("/keys", api_keys.show, api_keys.submit, ADMIN)
-    mount("/audit", trail.show, role=ADMIN)
+    _mount_door(app.router, reception, sign_in, pages)
+    for path, handler in {
+        "/find": compose.find,
+        "/sent/{id}/figures": notice.show_figures,
+        "/online/rows": online.show_rows,
+    }.items():
+        app.router.add_get(f"{PREFIX}{path}", reception.live(handler))
+    for page in (
+        _Page("", compose.show, compose.submit),
+        _Page("/sent", sent.show),
+        _Page("/sent/{id}", notice.show, notice.submit),
+        _Page("/online", online.show, online.submit),
+        _Page("/users", users.show, users.submit, ADMIN),
+        _Page("/operators", team.show, team.submit, ADMIN),
+        _Page("/account", account.show, account.submit),
+        _Page("/keys", api_keys.show, api_keys.submit, ADMIN),
+        _Page("/audit", trail.show, role=ADMIN),
+    ):
+        page.mount(app.router, reception)
     app.router.add_route("*", f"{PREFIX}/{{path:.*}}", reception.refusing(_find_nothing))
+
+
+def _mount_door(
+    router: web.UrlDispatcher, reception: Reception, sign_in: SignIn, pages: Pages
+) -> None:
+    """
+    Mount what is looked at before anybody has signed in.
+    """
+    router.add_get(f"{PREFIX}/", _lead_to_form)
+    router.add_get(f"{PREFIX}/sign-in", reception.refusing(sign_in.show))
+    router.add_post(f"{PREFIX}/sign-in", reception.refusing(sign_in.submit))
+    router.add_get(f"{PREFIX}/sign-out", _lead_to_form)
+    router.add_post(f"{PREFIX}/sign-out", reception.refusing(sign_in.leave))
+    for asset in pages.assets.values():
+        router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
 
 
 async def _find_nothing(_request: web.Request) -> web.StreamResponse:

@@ -16,6 +16,7 @@ from notifier.api.keys import NAME_MAX_CHARACTERS
 from notifier.backoffice.acts import Outcome
 from notifier.backoffice.audit import Act, AuditLog
 from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.door.gate import Gate
 from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.visit import Visit
@@ -91,6 +92,7 @@ class KeysPage:
 
     _keys: ApiKeyStore
     _audit: AuditLog
+    _gate: Gate
     _clock: Callable[[], float]
 
     async def show(self, visit: Visit) -> web.StreamResponse:
@@ -129,7 +131,7 @@ class KeysPage:
             say("The key %(name)s is made, and works at once.", name=typed.name),
             say("Keep it on your server, where no page and no visitor can read it."),
             secret=key,
-            example=_try(f"{visit.request.url.origin()}", key, typed.scopes),
+            example=_try(self._gate.origin(visit.request), key, typed.scopes),
         )
 
     async def _revoke(self, visit: Visit, name: str) -> Outcome:

@@ -102,7 +102,7 @@ def setup(
     users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
     team = OperatorsPage(operators, audit, gate, wall_clock)
     account = AccountPage(operators, audit, gate, passwords, wall_clock)
-    api_keys = KeysPage(keys, audit, wall_clock)
+    api_keys = KeysPage(keys, audit, gate, wall_clock)
     trail = TrailPage(audit, wall_clock)
 
     app.on_response_prepare.append(add_headers)

@@ -39,6 +39,24 @@ def test_every_scope_is_explained_and_tried() -> None:
     assert name_scopes(language("en")).keys() == SCOPES.keys() == TRIES.keys()
 
 
+@pytest.mark.parametrize("host", ["shop.example", "shop.example:99999"])
+async def test_command_says_where_the_browser_found_the_server(
+    aiohttp_client: AiohttpClient, new_app: NewApp, host: str
+) -> None:
+    """
+    By https where it came so, or the key would travel for all to read; and no odd name
+    for the server costs the key, which is shown this once.
+    """
+    app = new_app(is_https=lambda request: "X-Test-Https" in request.headers)
+    browser = Browser(await aiohttp_client(app))
+    await browser.sign_in()
+    page = await browser.get(KEYS)
+    fields = page.fields(KEYS, act="add", name="shop", scope_read="on")
+    page = await browser.post(KEYS, fields, headers={"X-Test-Https": "yes", "Host": host})
+    _, command = secrets(page.html)
+    assert f" https://{host}/api/v1/sessions" in command
+
+
 async def test_key_is_made_and_shown_once(
     admin: Browser, keys: ApiKeyStore, audit: AuditLog
 ) -> None:

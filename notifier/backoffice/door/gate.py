@@ -153,6 +153,12 @@ class Gate:
         found = self._seals.open(UNSENT, sealed)
         return {str(name): str(found[name]) for name in found} if isinstance(found, dict) else None
 
+    def origin(self, request: web.Request) -> str:
+        """
+        Return where the browser says that it found this server: to be shown, not trusted.
+        """
+        return f"{'https' if self._is_https(request) else 'http'}://{request.host}"
+
     def _close(self, request: web.Request) -> None:
         login = self.login(request)
         if login is not None:

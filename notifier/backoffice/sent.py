@@ -18,7 +18,7 @@ from notifier.backoffice.live import Live
 from notifier.backoffice.visit import Visit
 from notifier.backoffice.wording import Shown
 from notifier.inbox import Inbox, NoticeStore
-from notifier.inbox.records import Kept
+from notifier.inbox.records import Kept, Status
 
 MAX_NOTICES: Final = 30
 """Notices on one page."""
@@ -84,8 +84,7 @@ class NoticePage:
         async def render() -> str:
             nonlocal seen
             seen = changes.count
-            status = await self._inbox.status(kept.id)
-            return visit.part("figures.html", became=status)
+            return visit.part("figures.html", became=await self._became(kept))
 
         return await self._live.answer(visit.request, render, lambda: changes.wait(seen))
 
@@ -110,8 +109,14 @@ class NoticePage:
     async def _find(self, visit: Visit) -> Kept:
         kept = await asyncio.to_thread(self._inbox.store.get, visit.request.match_info["id"])
         if kept is None:
-            raise Refusal(404, "There is no such notice. It may be too old to be kept.")
+            raise _is_gone()
         return kept
+
+    async def _became(self, kept: Kept) -> Status:
+        status = await self._inbox.status(kept.id)
+        if status is None:
+            raise _is_gone()
+        return status
 
     async def _page(
         self, visit: Visit, kept: Kept, status: int = 200, *, failure: str = ""
@@ -122,5 +127,9 @@ class NoticePage:
             failure=failure,
             notice=Shown.of(kept, self._clock(), visit.language),
             users=kept.users if len(kept.users) > 1 else (),
-            became=await self._inbox.status(kept.id),
+            became=await self._became(kept),
         )
+
+
+def _is_gone() -> Refusal:
+    return Refusal(404, "There is no such notice. It may be too old to be kept.")

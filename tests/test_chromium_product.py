@@ -93,7 +93,7 @@ async def test_a_working_day(tmp_path: Path) -> None:
     one, everyone = steps["to one"], steps["to all"]
     assert one["reaches"] == "It is for 1 person who is online now."
     assert one["outcome"] == "Sent. It is on 1 open page already."
-    assert everyone["reaches"] == "It reaches 2 people who are there now."
+    assert everyone["reaches"] == "It reaches 2 people now, on 2 open pages."
     assert everyone["figures"] == {"reached": "2", "delivered": "0", "read": "0"}
     assert max(one["late"], everyone["late"]) < SOON_MS
     words = "To <b>everyone</b>: šž☃"

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, ParamSpec, TypeVar
 from uuid import uuid4
@@ -31,14 +31,15 @@ from notifier.channels import Endpoint
 from notifier.engine import Receipt
 from notifier.engine.ids import IdMaker
 from notifier.errors import EngineError
-from notifier.inbox import receipts, withdrawals
+from notifier.inbox import withdrawals
 from notifier.inbox.changes import Changes
 from notifier.inbox.commits import Commits
 from notifier.inbox.deliveries import Deliveries
 from notifier.inbox.notice import Draft, InvalidNotice, has_expired
-from notifier.inbox.receipts import Reading, Recovery
+from notifier.inbox.receipts import Reading
 from notifier.inbox.recipients import Recipients, user_topic
 from notifier.inbox.records import Outgoing, Sending, Status, Waiting
+from notifier.inbox.recoveries import Recoveries, Recovery
 from notifier.inbox.store import NoticeStore
 from notifier.inbox.withdrawals import Withdrawals
 
@@ -48,9 +49,6 @@ SEEN: Final = "seen"
 
 MAX_SEEN_IDS: Final = 1_000
 """Ids marked as seen at once: all that a user has. More are refused."""
-
-BATCH: Final = 500
-"""Recoveries noted at once, some 50 ms in which whoever sends waits."""
 
 PAGE_MESSAGES: Final = 500
 """Messages of a log that are read at once, where a kill is mended."""
@@ -87,7 +85,7 @@ class Inbox:
     changes: Changes = field(init=False, factory=Changes)
     """Grows with whatever `status` may tell otherwise than before."""
     _deliveries: Deliveries = field(init=False, factory=Deliveries)
-    _recoveries: list[Recovery] = field(init=False, factory=list)
+    _recoveries: Recoveries = field(init=False, factory=Recoveries)
     _unfiled: dict[str, Sending] = field(init=False, factory=dict)
     _locks: WeakValueDictionary[str, asyncio.Lock] = field(init=False, factory=WeakValueDictionary)
     _writing: asyncio.Lock = field(init=False, factory=asyncio.Lock)
@@ -187,8 +185,7 @@ class Inbox:
         Note that a user has seen notices of a room. Idempotent, and ids of no notice of
         that room change nothing. Raises InvalidNotice for more than MAX_SEEN_IDS.
         """
-        asked = _checked_ids(ids)
-        await self._to_its_end(self._readings.put(Reading(room, user, asked)))
+        await self._to_its_end(self._read_in_room(Reading(room, user, _checked_ids(ids))))
 
     # --- for the channels
 
@@ -221,9 +218,8 @@ class Inbox:
         Note that a user came back to a room and gets what its log has after `since`; the
         database learns of it later.
         """
-        if since < head and len(self._recoveries) < receipts.MAX_WAITING:
-            self._recoveries.append(Recovery(room, user, since, head))
-            self._note_soon()
+        self._recoveries.add(Recovery(room, user, since, head, self.clock()))
+        self._note_soon()
 
     # --- sending
 
@@ -282,7 +278,6 @@ class Inbox:
                     if key in self._unfiled:
                         await self._ask(self.store.file, [sending])
                         del self._unfiled[key]
-                        self.changes.tell()
 
     async def _take_back(self, sending: Sending) -> None:
         """
@@ -360,50 +355,46 @@ class Inbox:
                 await self.endpoint.broadcast(topic, SEEN, payload, sender=sender, is_logged=False)
         return unread
 
-    def _note_soon(self) -> None:
-        if self._noting is None and (self._deliveries or self._recoveries):
-            self._noting = self._spawn(self._note_meanwhile())
-
-    async def _note_meanwhile(self) -> None:
-        try:
-            await self._note_deliveries()
-        finally:
-            # Here and not once the task is done: what comes in between would wait for the next.
-            self._noting = None
-
-    async def _note_deliveries(self) -> None:
-        """
-        Note the deliveries and recoveries that wait, but for deliveries whose notice is
-        being filed.
-        """
-        while self._recoveries or (ids := self._deliveries.take_all(self._is_locked)):
-            if self._recoveries:
-                async with self._writing:
-                    await self._note_recoveries()
-                continue
-            try:
-                await self._write(self.store.mark_delivered, ids, self.clock())
-                self.changes.tell()
-            except EngineError as error:
-                logger.error("%d deliveries are not noted: %s", len(ids), error)
-
-    async def _note_recoveries(self) -> None:
-        """
-        Note some who came back to a room; to be called in one's turn to write.
-        """
-        some, self._recoveries = self._recoveries[:BATCH], self._recoveries[BATCH:]
-        try:
-            await self._ask(self.store.note_recoveries, some, self.clock())
-            self.changes.tell()
-        except EngineError as error:
-            logger.error("%d recoveries are not noted: %s", len(some), error)
+    async def _read_in_room(self, reading: Reading) -> None:
+        async with self._locked([reading.room]):  # what was published there is filed by then
+            await self._file_left(reading.room)
+        await self._readings.put(reading)
 
     async def _note_readings(self, some: Sequence[Reading]) -> None:
         # What was recovered before it was read; the other way round that would be no news.
-        while self._recoveries:
-            await self._note_recoveries()
+        while back := self._recoveries.take(self._is_locked):
+            await self._note(len(back), self._ask(self.store.note_recoveries, back))
         await self._ask(self.store.note_readings, some, self.clock())
         self.changes.tell()
+
+    def _note_soon(self) -> None:
+        if self._noting is None and (self._deliveries or self._recoveries):
+            self._noting = self._spawn(self._note_in_background())
+
+    async def _note_in_background(self) -> None:
+        try:
+            await self._note_deliveries()
+        finally:
+            self._noting = None  # here, so that none slips in between the last look and the end
+
+    async def _note_deliveries(self) -> None:
+        """
+        Note the deliveries that wait, but for those whose notice is being filed.
+        """
+        while ids := self._deliveries.take_all(self._is_locked):
+            await self._note(len(ids), self._write(self.store.mark_delivered, ids, self.clock()))
+        while some := self._recoveries.take(self._is_locked):
+            await self._note(len(some), self._write(self.store.note_recoveries, some))
+
+    async def _note(self, count: int, writing: Awaitable[None]) -> None:
+        """
+        Note what was handed out; where the database fails that costs nothing else.
+        """
+        try:
+            await writing
+            self.changes.tell()
+        except EngineError as error:
+            logger.error("%d deliveries are not noted: %s", count, error)
 
     # --- within
 

@@ -16,10 +16,11 @@ from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, u
 from sqlalchemy.orm import Session
 
 from notifier.accounts.database import open_database
-from notifier.inbox import catalog, receipts
-from notifier.inbox.receipts import Reading, Receipt, Recovery
+from notifier.inbox import catalog
+from notifier.inbox.receipts import Reading, Receipt, note_readings, note_recoveries
 from notifier.inbox.recipients import MAX_RECIPIENTS, user_of
 from notifier.inbox.records import Kept, Outgoing, Sending, Status, Waiting
+from notifier.inbox.recoveries import Recovery
 from notifier.inbox.tables import Copy, Intent, Notice
 
 MAX_KEPT_PER_USER: Final = 1_000
@@ -241,19 +242,19 @@ class NoticeStore:
         with Session(self._engine) as session:
             return catalog.get(session, _notice_id(session, id) or "", MAX_RECIPIENTS)
 
-    def note_recoveries(self, some: Sequence[Recovery], now: float) -> None:
+    def note_recoveries(self, some: Sequence[Recovery]) -> None:
         """
         Note what users have recovered of rooms' notices.
         """
         with Session(self._engine) as session, session.begin():
-            receipts.note_recoveries(session, some, now)
+            note_recoveries(session, some)
 
     def note_readings(self, some: Sequence[Reading], now: float) -> None:
         """
         Note what users have seen of rooms' notices.
         """
         with Session(self._engine) as session, session.begin():
-            receipts.note_readings(session, some, now)
+            note_readings(session, some, now)
 
     def _sweep(self, session: Session, now: float) -> None:
         """

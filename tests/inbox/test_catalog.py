@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from inbox.filing import PAYLOAD, file, id_of
 from notifier.inbox import NoticeStore, catalog
-from notifier.inbox.receipts import Reading, Recovery
+from notifier.inbox.receipts import Reading
 from notifier.inbox.records import Kept
+from notifier.inbox.recoveries import Recovery
 
 # What LIKE, JSON and upper case make something of.
 TEXT = st.text('aAbB%_\\"/é É{}\n\u2028🙂', max_size=6)
@@ -87,7 +88,7 @@ def test_list_tells_what_became_of_each(notices: NoticeStore) -> None:
     (room,) = file(notices, 2, "room:a")
     notices.mark_delivered(copies, 5.0)
     notices.mark_seen("a", copies, 6.0)
-    notices.note_recoveries([Recovery("room:a", one, "", "f") for one in "abc"], 5.0)
+    notices.note_recoveries([Recovery("room:a", one, "", "f", 5.0) for one in "abc"])
     notices.note_readings([Reading("room:a", "a", [room])], 6.0)
     notices.withdraw(room, 7.0)
     of_room, of_users = notices.search("", 10)

@@ -42,9 +42,9 @@ def test_user_counts_once_however_often_it_comes_back(notices: NoticeStore) -> N
     """
     (id,) = file(notices, 1, "room:a")
     for _ in range(2):
-        notices.note_recoveries([Recovery("room:a", "ann", "", LAST)] * 2, 5.0)
+        notices.note_recoveries([Recovery("room:a", "ann", "", LAST, 5.0)] * 2)
         notices.note_readings([Reading("room:a", "ann", [id, id])] * 2, 6.0)
-    notices.note_recoveries([Recovery("room:a", "bob", "", LAST)], 7.0)
+    notices.note_recoveries([Recovery("room:a", "bob", "", LAST, 5.0)])
     assert figures(notices, id) == (2, 1)
 
 
@@ -54,7 +54,7 @@ def test_only_what_was_missed_counts_as_recovered(notices: NoticeStore) -> None:
     """
     ids = [file(notices, number, "room:a")[0] for number in range(1, 6)]
     (other,) = file(notices, 6, "room:b")
-    notices.note_recoveries([Recovery("room:a", "ann", ids[1], ids[3])], 5.0)
+    notices.note_recoveries([Recovery("room:a", "ann", ids[1], ids[3], 5.0)])
     assert [figures(notices, id)[0] for id in ids] == [0, 0, 1, 1, 0]
     assert figures(notices, other) == (0, 0)
 
@@ -67,7 +67,7 @@ def test_nobody_recovers_what_is_over(notices: NoticeStore) -> None:
     (expired,) = file(notices, 2, "room:a", expires_at=1_050.0)
     (current,) = file(notices, 3, "room:a", expires_at=1_200.0)
     notices.withdraw(withdrawn, 1_010.0)
-    notices.note_recoveries([Recovery("room:a", "ann", "", LAST)], 1_100.0)
+    notices.note_recoveries([Recovery("room:a", "ann", "", LAST, 1_100.0)])
     assert [figures(notices, id)[0] for id in (withdrawn, expired, current)] == [0, 0, 1]
 
 
@@ -89,7 +89,7 @@ def test_who_has_read_has_no_need_to_recover(notices: NoticeStore) -> None:
     """
     (id,) = file(notices, 1, "room:a")
     notices.note_readings([Reading("room:a", "ann", [id])], 5.0)
-    notices.note_recoveries([Recovery("room:a", "ann", "", LAST)], 6.0)
+    notices.note_recoveries([Recovery("room:a", "ann", "", LAST, 5.0)])
     assert figures(notices, id) == (0, 1)
 
 
@@ -99,7 +99,7 @@ def test_many_users_are_counted(notices: NoticeStore) -> None:
     """
     (id,) = file(notices, 1, "room:a")
     users = [f"user {number}" for number in range(3_000)]
-    notices.note_recoveries([Recovery("room:a", user, "", LAST) for user in users], 5.0)
+    notices.note_recoveries([Recovery("room:a", user, "", LAST, 5.0) for user in users])
     notices.note_readings([Reading("room:a", user, [id]) for user in users[:1_000]], 6.0)
     assert figures(notices, id) == (3_000, 1_000)
 

@@ -7,16 +7,31 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from inbox.filing import PAYLOAD, file
 from notifier.inbox import NoticeStore, store
+from notifier.inbox.receipts import Reading, Receipt
 from notifier.inbox.records import Outgoing, Sending
+from notifier.inbox.recoveries import Recovery
 from notifier.inbox.store import KEPT_S, SWEEP_S
+
+PAYLOAD = {"body": "b", "from": "ada", "at": "then"}
 
 
 @pytest.fixture
 def notices(tmp_path: Path) -> NoticeStore:
     return NoticeStore(tmp_path / "notifier.db")
+
+
+def file(notices: NoticeStore, number: int, *topics: str, at: float = 1_000.0) -> list[str]:
+    """
+    File a notice; give the ids of its copies.
+    """
+    ids = [f"{number:012x}-{place:05x}" for place, _ in enumerate(topics)]
+    outgoing = [Outgoing(topic, PAYLOAD, id) for topic, id in zip(topics, ids, strict=True)]
+    notices.file([Sending(f"key {number}", at, None, outgoing, 1)])
+    return ids
 
 
 def test_intents_come_back_as_they_were(notices: NoticeStore, tmp_path: Path) -> None:
@@ -72,6 +87,29 @@ def test_oldest_of_a_room_goes_when_there_are_too_many(
     assert len(notices.search("", 10)) == 3
 
 
+def receipts(notices: NoticeStore) -> list[tuple[str, str]]:
+    with Session(notices._engine) as session:
+        rows = session.execute(select(Receipt.notice_id, Receipt.user_id)).all()
+    return sorted((id, user) for id, user in rows)
+
+
+def test_receipts_go_with_their_notice(
+    notices: NoticeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where there are too many in the room, and when it is over age; others' stay.
+    """
+    monkeypatch.setattr(store, "MAX_KEPT_PER_ROOM", 2)
+    ids = [file(notices, n, "room:a" if n < 3 else "room:b", at=KEPT_S)[0] for n in range(1, 4)]
+    notices.note_recoveries([Recovery("room:a", "ann", "", ids[1], KEPT_S)])
+    notices.note_readings([Reading("room:b", "bob", ids)], KEPT_S)
+    assert receipts(notices) == [(ids[0], "ann"), (ids[1], "ann"), (ids[2], "bob")]
+    file(notices, 4, "room:a", at=KEPT_S)
+    assert receipts(notices) == [(ids[1], "ann"), (ids[2], "bob")]
+    file(notices, 5, "room:c", at=2 * KEPT_S + 1)
+    assert receipts(notices) == []
+
+
 def test_notices_go_when_they_are_over_age(notices: NoticeStore) -> None:
     """
     With their copies, and notices that have none left, once in a while.
@@ -85,6 +123,16 @@ def test_notices_go_when_they_are_over_age(notices: NoticeStore) -> None:
     assert len(notices.search("", 10)) == 3  # not yet
     file(notices, 5, "room:b", at=KEPT_S + 5 + SWEEP_S)
     assert [one.sent_at for one in notices.search("", 10)][-1] == KEPT_S + 5
+
+
+def test_newest_tells_whom_a_notice_was_for(notices: NoticeStore) -> None:
+    """
+    Some users by name, all by number.
+    """
+    ids = file(notices, 1, *(f"user:{name}" for name in "abcde"))
+    (kept,) = notices.search("", 1)
+    assert (kept.id, kept.users, kept.user_count) == (ids[0], ("a", "b", "c"), 5)
+    assert (kept.payload, kept.reached, kept.is_withdrawn) == (PAYLOAD, 1, False)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 10])

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from attrs import define, field
 from channels.drive import Client, until
+from sqlalchemy.exc import OperationalError
 
 from notifier import ConnectInfo, User, UserSocket
 from notifier.channels import Endpoint
@@ -111,6 +113,22 @@ async def _settle(client: Client) -> None:
 
 async def bodies(client: Client) -> list[str]:
     return [payload["body"] for event, payload in await events(client) if event == "new_msg"]
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, method: str, times: int = 1) -> None:
+    """
+    Make the database fail at one method of the store's, so many times.
+    """
+    works = getattr(NoticeStore, method)
+
+    def failing(self: NoticeStore, *arguments: Any) -> Any:
+        nonlocal times
+        if times > 0:
+            times -= 1
+            raise OperationalError("INSERT secret", {}, Exception("database is locked"))
+        return works(self, *arguments)
+
+    monkeypatch.setattr(NoticeStore, method, failing)
 
 
 @asynccontextmanager

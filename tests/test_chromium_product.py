@@ -91,7 +91,7 @@ async def test_a_working_day(tmp_path: Path) -> None:
     assert ann.startswith("ann WebSocket connected")
     assert bob.startswith("bob long-polling connected")
     one, everyone = steps["to one"], steps["to all"]
-    assert one["reaches"] == "It is for 1 person, who is online now."
+    assert one["reaches"] == "It is for 1 person who is online now."
     assert one["outcome"] == "Sent. It is on 1 open page already."
     assert everyone["reaches"] == "It reaches 2 people now, on 2 open pages."
     assert everyone["figures"] == {"reached": "2", "delivered": "0", "read": "0"}

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from notifier.accounts.database import Base, cases, open_database
+from notifier.database import Base, cases, open_database
 from notifier.session.claims import MAX_USER_ID_CHARACTERS, User, check_role, check_user_id
 
 NAME_MAX_CHARACTERS: Final = 100

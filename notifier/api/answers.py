@@ -18,7 +18,7 @@ from sqlalchemy import ForeignKey, UniqueConstraint, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.accounts.database import Base, open_database
+from notifier.database import Base, open_database
 
 KEPT_S: Final = 86_400
 """How long an answer is kept, in seconds; after that its key is free again."""

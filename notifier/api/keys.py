@@ -20,8 +20,8 @@ from sqlalchemy import Index, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.accounts.database import Base, open_database
 from notifier.api.operations import SCOPES
+from notifier.database import Base, open_database
 from notifier.errors import describe
 
 KEY_PREFIX: Final = "nta_"

@@ -56,7 +56,7 @@ class Audience:
     def _words_of_users(self, language: Language) -> str:
         if self.online == self.people:
             return language.count(
-                "It is for %(n)s person, who is online now.",
+                "It is for %(n)s person who is online now.",
                 "It is for %(n)s people, all of them online now.",
                 self.people,
             )

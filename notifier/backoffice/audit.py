@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.accounts.database import Base, open_database
+from notifier.database import Base, open_database
 
 MAX_ENTRIES: Final = 100_000
 """Acts kept, some 15 MB: a year of a busy desk; at the limit the oldest ones go."""

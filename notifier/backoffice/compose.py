@@ -39,6 +39,7 @@ EDIT: Final = "edit"
 
 MAX_NAMED: Final = 3
 """Users whom the trail names, where a notice went to more."""
+
 BLANK: Final = "blank"
 LINKED: Final = "linked"
 TYPED: Final = "typed"
@@ -87,7 +88,8 @@ class ComposePage:
         typed, act = Typed.of(visit.fields), visit.fields.get("act", CHECK)
         if act == EDIT:
             return self._form(visit, typed)
-        if errors := typed.errors(self._clock(), visit.language):
+        errors = {} if visit.is_again else typed.errors(self._clock(), visit.language)
+        if errors:
             return self._form(visit, typed, 422, errors=errors)
         if act != SEND:
             return await self._ask(visit, typed)

@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from notifier.accounts.database import cases
+from notifier.database import cases
 from notifier.inbox.receipts import Receipt
 from notifier.inbox.records import Kept
 from notifier.inbox.tables import Copy, Notice

@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, bindparam, func, or_, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from notifier.accounts.database import Base
+from notifier.database import Base
 from notifier.inbox.recoveries import Recovery
 from notifier.inbox.tables import Notice
 

@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from notifier.accounts.database import open_database
+from notifier.database import open_database
 from notifier.inbox import catalog
 from notifier.inbox.receipts import Reading, Receipt, note_readings, note_recoveries
 from notifier.inbox.recipients import MAX_RECIPIENTS, user_of

@@ -7,7 +7,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from notifier.accounts.database import Base
+from notifier.database import Base
 
 
 class Notice(Base):

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import inspect
 
 from notifier.accounts import UserExists, UserStore, UserUnknown
-from notifier.accounts.database import open_database
 from notifier.accounts.users import PAGE_MAX
+from notifier.database import open_database
 from notifier.session import User
 
 

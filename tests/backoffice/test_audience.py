@@ -49,7 +49,7 @@ async def test_room_is_counted_by_who_has_joined(
         (Audience(0, 0, 2), "It reaches 2 open pages now."),
         (Audience(1, 1, 2), "It reaches 1 person now, on 2 open pages."),
         (Audience(1_200, 1_200, 1), "It reaches 1,200 people now, on 1 open page."),
-        (Audience(1, 1, 1, is_named=True), "It is for 1 person, who is online now."),
+        (Audience(1, 1, 1, is_named=True), "It is for 1 person who is online now."),
         (Audience(3, 3, 4, is_named=True), "It is for 3 people, all of them online now."),
         (Audience(1, 0, 0, is_named=True), "It is for 1 person, who is not online now: it waits."),
         (

@@ -78,7 +78,7 @@ async def test_notice_is_sent_once_it_was_looked_at(
     }
     assert kept.expires_at == NOW + 4 * 3_600
     (entry,) = audit.page(9, act=Act.SENT)
-    assert (entry.operator, entry.subject, entry.detail) == ("ada", kept.id, "2 users")
+    assert (entry.operator, entry.subject, entry.detail) == ("ada", kept.id, "bob, ann")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ async def test_notice_is_sent_once_it_was_looked_at(
     [
         ({}, "room:lobby", "everyone"),
         ({"to": "room", "room": "vip"}, "room:vip", "room:vip"),
-        ({"to": "users", "users": "bob"}, None, "1 user"),
+        ({"to": "users", "users": "a\nb\nc\nd\ne"}, None, "a, b, c + 2"),
     ],
 )
 async def test_trail_says_for_whom_a_notice_was(
@@ -194,6 +194,19 @@ async def test_notice_is_sent_once_when_the_button_is_pressed_twice(
     page = await admin.submit(page, HOME, act="send")
     assert "Done already, so not done a second time." in page.text
     assert len(sent(inbox)) == 1
+
+
+async def test_notice_counts_as_sent_when_the_button_is_pressed_again_too_late(
+    admin: Browser, inbox: Inbox, wall_clock: Clock
+) -> None:
+    """
+    Its time is over by then, and that is no reason to say that it was not sent.
+    """
+    page = await check(admin, expires="at", expires_at="2027-01-15T08:01")
+    await admin.submit(page, HOME, act="send")
+    wall_clock.now += 61
+    page = await admin.submit(page, HOME, act="send")
+    assert page.path == f"{HOME}/sent/{sent(inbox)[0].id}"
 
 
 async def test_two_tabs_do_not_mix(admin: Browser, inbox: Inbox) -> None:

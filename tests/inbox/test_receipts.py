@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from inbox.filing import file, id_of
-from notifier.accounts.database import open_database
+from notifier.database import open_database
 from notifier.inbox import NoticeStore, store
 from notifier.inbox.receipts import Reading, Receipt, Recovery
 from notifier.inbox.store import KEPT_S, SWEEP_S

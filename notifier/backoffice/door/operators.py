@@ -21,7 +21,7 @@ from sqlalchemy import Select, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, object_session
 
-from notifier.accounts.database import Base, open_database
+from notifier.database import Base, open_database
 from notifier.errors import describe
 
 PASSWORD_MIN_CHARACTERS: Final = 10

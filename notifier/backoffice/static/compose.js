@@ -14,8 +14,6 @@ const form = document.getElementById("compose")
 const confirmation = document.getElementById("confirm")
 const preview = document.getElementById("preview")
 const draft = `draft ${(form ?? confirmation).dataset.draft}`
-// The widget's own card, where the server has it.
-const widget = import("/client/notifier-toasts.js").catch(() => null)
 
 function compose() {
   if (form.dataset.source === "blank") restore()
@@ -53,14 +51,15 @@ function look() {
   draw({ level, title: title.trim(), body: text.trim(), link: link.trim() })
 }
 
-let drawn = 0
+let drawn = 0, widget
 
 async function draw(notice) {
   const mine = ++drawn
-  await widget
+  if (!notice.title && !notice.body) return preview.replaceChildren(make("p", { class: "hint" }, said.sample))
+  // The widget's own card, where the server has it; asked for once, and not before there is something to see.
+  await (widget ??= import("/client/notifier-toasts.js").catch(() => null))
   if (mine !== drawn) return
-  if (!notice.title && !notice.body) preview.replaceChildren(make("p", { class: "hint" }, said.sample))
-  else if (customElements.get("notifier-card")) drawAsWidget(notice)
+  if (customElements.get("notifier-card")) drawAsWidget(notice)
   else preview.replaceChildren(plainCard(notice))
 }
 

@@ -7,8 +7,8 @@ from backoffice.fakes import quick_hasher
 from sqlalchemy import inspect
 
 from notifier.accounts import UserStore
-from notifier.accounts.database import cases, open_database
 from notifier.backoffice import OperatorStore
+from notifier.database import cases, open_database
 from notifier.inbox import NoticeStore
 
 

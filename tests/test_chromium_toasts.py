@@ -89,6 +89,14 @@ async def test_tabs_without_locks_connect_each_and_still_agree(tmp_path: Path) -
     assert steps["dismissed"] == {"left": []}
 
 
+async def test_page_that_is_kept_apart_leads_by_itself(tmp_path: Path) -> None:
+    """
+    Where a browser refuses locks and storage, they are asked for once, and notices come.
+    """
+    steps = await run(tmp_path, "apart")
+    assert steps["apart"] == {"shown": ["One"], "requests": 1, "errors": []}
+
+
 async def test_tab_that_hangs_loses_the_lead(tmp_path: Path) -> None:
     """
     To one that the user looks at, after a check and its questions; nothing is lost or doubled.

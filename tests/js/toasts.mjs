@@ -3,7 +3,7 @@
 import { given, newContext, play, portray, say } from "./browser.mjs"
 import {
   api, arrived, badge, bodies, focus, health, isLeader, joined, listed, noted, onShow, open, press, send,
-  sessions, tallied, tally, until, violations, visitor,
+  sessions, tallied, tally, until, violations, visitor, watch,
 } from "./hostpage.mjs"
 
 const LEVELS = [
@@ -112,6 +112,27 @@ const scenarios = {
     say({ step: "two", sessions: await sessions(), shown })
     await press(pages[0], "Dismiss")
     say({ step: "dismissed", left: await until(async () => (await Promise.all(pages.map(onShow))).flat(), all => !all.length) })
+  },
+
+  // A frame in a sandbox: no locks, no storage, no channel to other pages of its origin.
+  async apart() {
+    const page = await (await newContext()).newPage()
+    await page.goto(`${given.pages}/ann/page.css`)
+    await page.addInitScript(watch)
+    await page.addInitScript(() => {
+      const { request } = LockManager.prototype
+      window.requests = 0
+      LockManager.prototype.request = function (...args) {
+        return ++window.requests > 100 ? new Promise(() => {}) : request.apply(this, args)
+      }
+    })
+    await page.setContent(`<iframe sandbox="allow-scripts" src="${given.pages}/ann/"></iframe>`)
+    const frame = page.frames()[1]
+    await until(sessions, Boolean)
+    await send("ann", "One")
+    await arrived(frame, "One")
+    const requests = await frame.evaluate(() => window.requests)
+    say({ step: "apart", shown: await bodies(frame), requests, errors: (await noted(frame)).errors })
   },
 
   // A page without the widget stands for a tab that hangs: it has the lock, and says nothing.

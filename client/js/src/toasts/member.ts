@@ -49,13 +49,13 @@ export class Member {
     if (typeof BroadcastChannel !== "undefined") {
       this._channel = new BroadcastChannel(this._name)
       this._channel.onmessage = event => {
-        this._tabs.heard(event.data, Date.now())
+        this._tabs.heard(event.data, performance.now())
         this._run()
       }
     }
     if (canShare()) {
       this._lock = new Lock(this._name, () => this._lead(), () => this._follow())
-      this._tabs.ask(Date.now())
+      this._tabs.ask(performance.now())
       this._lock.request()
     } else {
       this._lead()
@@ -65,7 +65,7 @@ export class Member {
 
   /** The user looks at this tab again. */
   look(): void {
-    this._tabs.ask(Date.now())
+    this._tabs.ask(performance.now())
     this._run()
   }
 
@@ -127,7 +127,7 @@ export class Member {
   private _follow(): void {
     this._connection?.close()
     this._connection = null
-    this._tabs.follow(Date.now())
+    this._tabs.follow(performance.now())
     this._lock?.request()
     this._run()
   }
@@ -150,7 +150,7 @@ export class Member {
 
   private _acted(): void {
     this._save()
-    this._tabs.acted(Date.now())
+    this._tabs.acted(performance.now())
     this._run()
   }
 
@@ -169,8 +169,8 @@ export class Member {
     const deadline = this._tabs.deadline()
     if (deadline === Infinity || !this._channel) return
     this._timer = setTimeout(() => {
-      this._tabs.tick(Date.now(), !document.hidden)
+      this._tabs.tick(performance.now(), !document.hidden)
       this._run()
-    }, Math.max(0, deadline - Date.now()))
+    }, Math.max(0, deadline - performance.now()))
   }
 }

@@ -118,13 +118,27 @@ async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
 
 async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     """
-    Each counts as a reader of what went to all, and of one who signs out nothing is left.
+    Each counts as a reader of what went to all; of one who signs out nothing is left in any tab.
     """
     steps = await run(tmp_path, "users")
     of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
     assert steps["two"] == {**of, "read": [0, 1, 2], "sessions": 2}
-    forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
-    assert steps["forgotten"] == forgotten
+    assert steps["forgotten"] == {
+        "before": True,
+        "ann": False,
+        "bob": True,
+        "shown": [],
+        "sessions": 1,
+        "state": "",
+    }
+
+
+async def test_page_without_a_token_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
+    """
+    Once the page has taken it away, neither toasts nor bell have a notice, and nothing is connected.
+    """
+    steps = await run(tmp_path, "left")
+    assert steps["left"] == {"shown": [], "listed": 0, "unread": "", "sessions": 0}
 
 
 async def test_page_whose_user_is_another_now_shows_that_user_s_notices(tmp_path: Path) -> None:

@@ -250,12 +250,28 @@ const scenarios = {
     say({ step: "two", read: counts, ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
     const stored = () => pages.bob.evaluate(() => Object.values(localStorage).join())
     const before = (await stored()).includes("To ann")
+    const other = await open(context, "ann")
+    await joined(other)
+    await arrived(other, "To ann")
     await pages.ann.locator("notifier-toasts").evaluate(one => one.forget())
+    await until(() => onShow(other), shown => !shown.length)
     const left = await stored()
     say({
       step: "forgotten", before, ann: left.includes("To ann"), bob: left.includes("To bob"),
-      shown: await onShow(pages.ann), sessions: await until(sessions, count => count === 1),
+      shown: (await Promise.all([pages.ann, other].map(onShow))).flat(), sessions: await until(sessions, count => count === 1),
+      state: await pages.ann.locator("notifier-toasts .state").textContent(),
     })
+  },
+
+  // A page whose user has signed out, as a framework has it that follows what it knows.
+  async left() {
+    const page = await visitor("ann")
+    await joined(page)
+    await send("ann", "To ann", { level: "urgent" })
+    await arrived(page, "To ann")
+    await page.locator("notifier-toasts").evaluate(one => one.removeAttribute("token"))
+    const shown = await until(() => onShow(page), shown => !shown.length)
+    say({ step: "left", shown, listed: await listed(page), unread: await badge(page), sessions: await until(sessions, count => !count) })
   },
 
   // The first token says ann, and each one after it bob.

@@ -11,6 +11,9 @@ import { nameOf } from "./whose.js"
 /** Milliseconds until a tab that nobody looks at stands in line anew, after its connection was lost. */
 const REST_MS = 3_000
 
+/** What a tab says whose user signs out; all else that tabs say are states. */
+const FORGET = "forget"
+
 export interface MemberOptions {
   src: string
   token: () => string | Promise<string>
@@ -24,6 +27,8 @@ export interface MemberOptions {
   refused(reason: string): void
   /** The token is another user's now: begin anew. */
   another(): void
+  /** The user signed out in another tab, and nothing is left here either. */
+  forgotten(): void
 }
 
 export class Member {
@@ -49,6 +54,7 @@ export class Member {
     if (typeof BroadcastChannel !== "undefined") {
       this._channel = new BroadcastChannel(this._name)
       this._channel.onmessage = event => {
+        if (event.data === FORGET) return this._forgotten()
         this._tabs.heard(event.data, performance.now())
         this._run()
       }
@@ -91,10 +97,16 @@ export class Member {
     this._lock = null
   }
 
-  /** Leave nothing of this user's notices in the browser. */
+  /** Leave nothing of this user's notices in the browser, in whatever tab: any of them would store them again. */
   forget(): void {
+    this._channel?.postMessage(FORGET)
+    this._forgotten()
+  }
+
+  private _forgotten(): void {
     this.stop()
     forget(this._name)
+    this._options.forgotten()
   }
 
   private _lead(): void {

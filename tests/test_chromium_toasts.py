@@ -133,6 +133,14 @@ async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     }
 
 
+async def test_page_s_text_does_not_change_the_widget_s(tmp_path: Path) -> None:
+    """
+    Whatever a page says that its elements inherit.
+    """
+    steps = await run(tmp_path, "surrounded")
+    assert steps["surrounded"] == {"same": True, "page": "144px"}
+
+
 async def test_page_without_a_token_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
     """
     Once the page has taken it away, neither toasts nor bell have a notice, and nothing is connected.

@@ -263,6 +263,23 @@ const scenarios = {
     })
   },
 
+  // What a page says of all its text.
+  async surrounded() {
+    const page = await visitor("ann")
+    await joined(page)
+    await send("ann", "One", { level: "urgent" })
+    await arrived(page, "One")
+    const found = await page.evaluate(() => {
+      const text = document.querySelector("notifier-toasts").shadowRoot.querySelector(".stack .body")
+      const look = () => JSON.stringify(Object.fromEntries([...getComputedStyle(text)].map(name => [name, getComputedStyle(text)[name]])))
+      const before = look()
+      document.body.style.cssText = "text-indent: 3em; word-spacing: 1em; text-shadow: 2px 2px red; font: italic small-caps 3em/3 serif; " +
+        "letter-spacing: 5px; text-align: center; text-transform: uppercase; word-break: break-all; white-space: pre; user-select: none"
+      return { same: look() === before, page: getComputedStyle(document.querySelector("main")).textIndent }
+    })
+    say({ step: "surrounded", ...found })
+  },
+
   // A page whose user has signed out, as a framework has it that follows what it knows.
   async left() {
     const page = await visitor("ann")

@@ -143,7 +143,7 @@ async def test_page_s_text_does_not_change_the_widget_s(tmp_path: Path) -> None:
 
 async def test_page_without_a_token_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
     """
-    Once the page has taken it away, neither toasts nor bell have a notice, and nothing is connected.
+    Neither in toasts nor in the bell, and nothing is connected.
     """
     steps = await run(tmp_path, "left")
     assert steps["left"] == {"shown": [], "listed": 0, "unread": "", "sessions": 0}

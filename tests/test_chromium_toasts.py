@@ -89,6 +89,14 @@ async def test_tabs_without_locks_connect_each_and_still_agree(tmp_path: Path) -
     assert steps["dismissed"] == {"left": []}
 
 
+async def test_page_that_is_kept_apart_leads_by_itself(tmp_path: Path) -> None:
+    """
+    Where a browser refuses locks and storage, they are asked for once, and notices come.
+    """
+    steps = await run(tmp_path, "apart")
+    assert steps["apart"] == {"shown": ["One"], "requests": 1, "errors": []}
+
+
 async def test_tab_that_hangs_loses_the_lead(tmp_path: Path) -> None:
     """
     To one that the user looks at, after a check and its questions; nothing is lost or doubled.
@@ -110,13 +118,35 @@ async def test_tab_that_nobody_looks_at_comes_back_too(tmp_path: Path) -> None:
 
 async def test_two_users_of_one_browser_share_nothing(tmp_path: Path) -> None:
     """
-    Each counts as a reader of what went to all, and of one who signs out nothing is left.
+    Each counts as a reader of what went to all; of one who signs out nothing is left in any tab.
     """
     steps = await run(tmp_path, "users")
     of = {user: [f"To {user}", "To all"] for user in ("ann", "bob")}
     assert steps["two"] == {**of, "read": [0, 1, 2], "sessions": 2}
-    forgotten = {"before": True, "ann": False, "bob": True, "shown": [], "sessions": 1}
-    assert steps["forgotten"] == forgotten
+    assert steps["forgotten"] == {
+        "before": True,
+        "ann": False,
+        "bob": True,
+        "shown": [],
+        "sessions": 1,
+        "state": "",
+    }
+
+
+async def test_page_s_text_does_not_change_the_widget_s(tmp_path: Path) -> None:
+    """
+    Whatever a page says that its elements inherit.
+    """
+    steps = await run(tmp_path, "surrounded")
+    assert steps["surrounded"] == {"same": True, "page": "144px"}
+
+
+async def test_page_without_a_token_shows_nothing_of_the_one_before(tmp_path: Path) -> None:
+    """
+    Neither in toasts nor in the bell, and nothing is connected.
+    """
+    steps = await run(tmp_path, "left")
+    assert steps["left"] == {"shown": [], "listed": 0, "unread": "", "sessions": 0}
 
 
 async def test_page_whose_user_is_another_now_shows_that_user_s_notices(tmp_path: Path) -> None:

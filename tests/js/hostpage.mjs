@@ -32,7 +32,7 @@ export async function until(ask, isRight, patienceMs = PATIENCE_MS) {
 }
 
 /** What a page notes of itself: each card that was shown, and when; events; what its policy and its errors say. */
-function watch() {
+export function watch() {
   const noted = window.noted = { shown: [], told: [], refused: [], violations: [], errors: [] }
   addEventListener("error", event => noted.errors.push(event.message))
   document.addEventListener("securitypolicyviolation", event => noted.violations.push(event.violatedDirective))

@@ -3,7 +3,7 @@
 import { given, newContext, play, portray, say } from "./browser.mjs"
 import {
   api, arrived, badge, bodies, focus, health, isLeader, joined, listed, noted, onShow, open, press, send,
-  sessions, tallied, tally, until, violations, visitor,
+  sessions, tallied, tally, until, violations, visitor, watch,
 } from "./hostpage.mjs"
 
 const LEVELS = [
@@ -112,6 +112,27 @@ const scenarios = {
     say({ step: "two", sessions: await sessions(), shown })
     await press(pages[0], "Dismiss")
     say({ step: "dismissed", left: await until(async () => (await Promise.all(pages.map(onShow))).flat(), all => !all.length) })
+  },
+
+  // A frame in a sandbox: no locks, no storage, no channel to other pages of its origin.
+  async apart() {
+    const page = await (await newContext()).newPage()
+    await page.goto(`${given.pages}/ann/page.css`)
+    await page.addInitScript(watch)
+    await page.addInitScript(() => {
+      const { request } = LockManager.prototype
+      window.requests = 0
+      LockManager.prototype.request = function (...args) {
+        return ++window.requests > 100 ? new Promise(() => {}) : request.apply(this, args)
+      }
+    })
+    await page.setContent(`<iframe sandbox="allow-scripts" src="${given.pages}/ann/"></iframe>`)
+    const frame = page.frames()[1]
+    await until(sessions, Boolean)
+    await send("ann", "One")
+    await arrived(frame, "One")
+    const requests = await frame.evaluate(() => window.requests)
+    say({ step: "apart", shown: await bodies(frame), requests, errors: (await noted(frame)).errors })
   },
 
   // A page without the widget stands for a tab that hangs: it has the lock, and says nothing.
@@ -229,12 +250,45 @@ const scenarios = {
     say({ step: "two", read: counts, ann: await bodies(pages.ann), bob: await bodies(pages.bob), sessions: await sessions() })
     const stored = () => pages.bob.evaluate(() => Object.values(localStorage).join())
     const before = (await stored()).includes("To ann")
+    const other = await open(context, "ann")
+    await joined(other)
+    await arrived(other, "To ann")
     await pages.ann.locator("notifier-toasts").evaluate(one => one.forget())
+    await until(() => onShow(other), shown => !shown.length)
     const left = await stored()
     say({
       step: "forgotten", before, ann: left.includes("To ann"), bob: left.includes("To bob"),
-      shown: await onShow(pages.ann), sessions: await until(sessions, count => count === 1),
+      shown: (await Promise.all([pages.ann, other].map(onShow))).flat(), sessions: await until(sessions, count => count === 1),
+      state: await pages.ann.locator("notifier-toasts .state").textContent(),
     })
+  },
+
+  // What a page says of all its text.
+  async surrounded() {
+    const page = await visitor("ann")
+    await joined(page)
+    await send("ann", "One", { level: "urgent" })
+    await arrived(page, "One")
+    const found = await page.evaluate(() => {
+      const text = document.querySelector("notifier-toasts").shadowRoot.querySelector(".stack .body")
+      const look = () => JSON.stringify(Object.fromEntries([...getComputedStyle(text)].map(name => [name, getComputedStyle(text)[name]])))
+      const before = look()
+      document.body.style.cssText = "text-indent: 3em; word-spacing: 1em; text-shadow: 2px 2px red; font: italic small-caps 3em/3 serif; " +
+        "letter-spacing: 5px; text-align: center; text-transform: uppercase; word-break: break-all; white-space: pre; user-select: none"
+      return { same: look() === before, page: getComputedStyle(document.querySelector("main")).textIndent }
+    })
+    say({ step: "surrounded", ...found })
+  },
+
+  // A page whose user has signed out, as a framework has it that follows what it knows.
+  async left() {
+    const page = await visitor("ann")
+    await joined(page)
+    await send("ann", "To ann", { level: "urgent" })
+    await arrived(page, "To ann")
+    await page.locator("notifier-toasts").evaluate(one => one.removeAttribute("token"))
+    const shown = await until(() => onShow(page), shown => !shown.length)
+    say({ step: "left", shown, listed: await listed(page), unread: await badge(page), sessions: await until(sessions, count => !count) })
   },
 
   // The first token says ann, and each one after it bob.

@@ -24,6 +24,7 @@ class Push {
 }
 
 class FakeChannel {
+  state = "joined"
   events = {}
   pushes = []
   joining = new Push()
@@ -144,6 +145,16 @@ test("the server is told what was read, and once while it has not answered", () 
   connection.tell()
   assert.equal(user.pushes.length, 1)
   assert.deepEqual(inbox.untold(USER), [])
+})
+
+test("what was read while a topic is not joined is told once it is", () => {
+  const { user, connection } = opened(read("1"))
+  user.state = "errored"
+  connection.tell()
+  assert.deepEqual(user.pushes, [])
+  user.state = "joined"
+  user.joining.answer("ok", {})
+  assert.deepEqual(user.pushes.map(one => one.payload), [{ ids: ["1"] }])
 })
 
 test("it is told again a while after it could not store it, or did not answer", t => {

@@ -134,6 +134,13 @@ test("a link that storage was given by others is checked again", () => {
   assert.deepEqual([one.link, one.read, one.done], ["", 2, false])
 })
 
+test("a time that no date can hold is none", () => {
+  for (const wrong of [1e300, -1e300, "x", {}, Infinity]) {
+    const [one] = readSnapshot({ kept: [{ id: "1", topic: TOPIC, body: "b", at: wrong, expires: wrong }] }).kept
+    assert.deepEqual([one.at, one.expires], [0, 0])
+  }
+})
+
 // --- toasts on show
 
 const toast = (id, level = "info") => ({ id, level })
@@ -171,6 +178,13 @@ test("the clocks stand while anything holds them", () => {
   queue.hold("hidden", false, 100_000)
   assert.equal(queue.deadline(), 107_000)
   assert.deepEqual(queue.take(107_000), ["1"])
+})
+
+test("a toast stays no longer where the device's clock was put back", () => {
+  const queue = new Queue()
+  queue.update([toast("1")], 3_600_000)
+  assert.deepEqual(queue.take(0), [])
+  assert.deepEqual(queue.take(8_000), ["1"])
 })
 
 // --- tabs

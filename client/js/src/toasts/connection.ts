@@ -47,6 +47,7 @@ export class Connection {
   /** Tell the server what was read since. */
   tell(): void {
     for (const [topic, channel] of this._channels) {
+      if (channel.state !== "joined") continue // phoenix.js would keep each push for the join, which tells of all by itself
       const ids = this._inbox.untold(topic).filter(id => !this._telling.has(id))
       if (!ids.length) continue
       ids.forEach(id => this._telling.add(id))

@@ -24,6 +24,8 @@ export class NotifierToasts extends HTMLElement {
   private _stack!: Stack
   /** Why the server refused, if it did. */
   private _reason: string | null = null
+  /** Nobody is signed in: there is no token, or the user's notices were forgotten. */
+  private _isSignedOut = false
   private _timer: ReturnType<typeof setTimeout> | undefined
   private _run = 0
   private _leaving = new AbortController()
@@ -38,12 +40,10 @@ export class NotifierToasts extends HTMLElement {
     this._restart()
   }
 
-  /** Hang up, and leave nothing of this user's notices in the browser: for when the user signs out. */
+  /** Hang up in all tabs, and leave nothing of this user's notices in the browser: for when the user signs out. */
   forget(): void {
-    this._run++
-    this._member?.forget()
-    this._member = null
-    this._update()
+    if (this._member) this._member.forget()
+    else this._leave()
   }
 
   connectedCallback(): void {
@@ -99,6 +99,13 @@ export class NotifierToasts extends HTMLElement {
     this._member = null
   }
 
+  /** Stop, and show nothing: there is nobody whose notices these would be. */
+  private _leave(): void {
+    this._isSignedOut = true
+    this._stop()
+    if (this._bell) this._update()
+  }
+
   /** Begin anew once this task is over: several attributes may be set in it. */
   private async _restart(): Promise<void> {
     if (!this.isConnected || !this._bell) return
@@ -106,14 +113,18 @@ export class NotifierToasts extends HTMLElement {
     const run = this._run
     await null
     const [src, { token }] = [this.getAttribute("src"), this]
-    if (run !== this._run || !src || !token) return
+    if (run !== this._run) return
+    if (!src || !token) return this._leave()
+    this._isSignedOut = false
     this._reason = null
     this._stack.tell(null)
     try {
       const first = await (typeof token === "function" ? token() : token)
       if (run === this._run) this._start(new URL(src, document.baseURI).href, token, first)
     } catch {
-      if (run === this._run) this._timer = setTimeout(() => this._restart(), TOKEN_AGAIN_MS)
+      if (run !== this._run) return
+      this._update() // what is on show could be another's
+      this._timer = setTimeout(() => this._restart(), TOKEN_AGAIN_MS)
     }
   }
 
@@ -126,6 +137,7 @@ export class NotifierToasts extends HTMLElement {
       news: ids => this._news(ids),
       refused: reason => this._refused(reason),
       another: () => this._restart(),
+      forgotten: () => this._leave(),
     })
     this._member.start()
     this._looked()
@@ -163,13 +175,14 @@ export class NotifierToasts extends HTMLElement {
   private _update(): void {
     const now = Date.now()
     const { _member: member, _words: words } = this
+    const connection = this._isSignedOut ? "" : words.status[member?.status ?? "connecting"]
     const over = this._stack.queue.take(now)
     if (over.length && member) return member.ranOut(over) // and comes back here
     this._stack.update(this._bell.isOpen ? [] : member?.inbox.toasts(now) ?? [], now)
     this._bell.update({
       notices: member?.inbox.notices(now) ?? [],
       unread: member?.inbox.unread(now).length ?? 0,
-      status: this._reason === null ? words.status[member?.status ?? "connecting"] : `${words.disconnected}. ${refusal(this._reason, words)}`,
+      status: this._reason === null ? connection : `${words.disconnected}. ${refusal(this._reason, words)}`,
       now,
     })
     this._schedule()

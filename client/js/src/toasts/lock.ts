@@ -10,7 +10,10 @@ export class Lock {
   private _abort = new AbortController()
   private _release: (() => void) | null = null
 
-  /** `onLost` is called if the lock was ours, or was waited for, and was taken by force. */
+  /**
+   * `onLost` is called if the lock was ours, or was waited for, and was taken by force. Where the browser keeps locks from
+   * us (a sandboxed frame, no cookies), `onLead` is called at once: each tab leads.
+   */
   constructor(private _name: string, private _onLead: () => void, private _onLost: () => void) {}
 
   /** Stand in line; or take the lock, whoever has it. */
@@ -22,10 +25,11 @@ export class Lock {
       const held = new Promise<void>(resolve => { this._release = resolve })
       this._onLead()
       return held
-    }).catch(() => {
+    }).catch(error => {
       if (abort.signal.aborted) return // by ourselves
       this._release = null
-      this._onLost()
+      if (error.name === "AbortError") this._onLost()
+      else this._onLead()
     })
   }
 

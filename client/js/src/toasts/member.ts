@@ -11,6 +11,9 @@ import { nameOf } from "./whose.js"
 /** Milliseconds until a tab that nobody looks at stands in line anew, after its connection was lost. */
 const REST_MS = 3_000
 
+/** What a tab says whose user signs out; all else that tabs say are states. */
+const FORGET = "forget"
+
 export interface MemberOptions {
   src: string
   token: () => string | Promise<string>
@@ -24,6 +27,8 @@ export interface MemberOptions {
   refused(reason: string): void
   /** The token is another user's now: begin anew. */
   another(): void
+  /** The user signed out in another tab, and nothing is left here either. */
+  forgotten(): void
 }
 
 export class Member {
@@ -49,13 +54,14 @@ export class Member {
     if (typeof BroadcastChannel !== "undefined") {
       this._channel = new BroadcastChannel(this._name)
       this._channel.onmessage = event => {
-        this._tabs.heard(event.data, Date.now())
+        if (event.data === FORGET) return this._forgotten()
+        this._tabs.heard(event.data, performance.now())
         this._run()
       }
     }
     if (canShare()) {
       this._lock = new Lock(this._name, () => this._lead(), () => this._follow())
-      this._tabs.ask(Date.now())
+      this._tabs.ask(performance.now())
       this._lock.request()
     } else {
       this._lead()
@@ -65,7 +71,7 @@ export class Member {
 
   /** The user looks at this tab again. */
   look(): void {
-    this._tabs.ask(Date.now())
+    this._tabs.ask(performance.now())
     this._run()
   }
 
@@ -91,10 +97,16 @@ export class Member {
     this._lock = null
   }
 
-  /** Leave nothing of this user's notices in the browser. */
+  /** Leave nothing of this user's notices in the browser, in whatever tab: any of them would store them again. */
   forget(): void {
+    this._channel?.postMessage(FORGET)
+    this._forgotten()
+  }
+
+  private _forgotten(): void {
     this.stop()
     forget(this._name)
+    this._options.forgotten()
   }
 
   private _lead(): void {
@@ -127,7 +139,7 @@ export class Member {
   private _follow(): void {
     this._connection?.close()
     this._connection = null
-    this._tabs.follow(Date.now())
+    this._tabs.follow(performance.now())
     this._lock?.request()
     this._run()
   }
@@ -150,7 +162,7 @@ export class Member {
 
   private _acted(): void {
     this._save()
-    this._tabs.acted(Date.now())
+    this._tabs.acted(performance.now())
     this._run()
   }
 
@@ -169,8 +181,8 @@ export class Member {
     const deadline = this._tabs.deadline()
     if (deadline === Infinity || !this._channel) return
     this._timer = setTimeout(() => {
-      this._tabs.tick(Date.now(), !document.hidden)
+      this._tabs.tick(performance.now(), !document.hidden)
       this._run()
-    }, Math.max(0, deadline - Date.now()))
+    }, Math.max(0, deadline - performance.now()))
   }
 }

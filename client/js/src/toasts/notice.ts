@@ -19,6 +19,7 @@ export interface Notice {
 
 const text = (value: unknown) => (typeof value === "string" ? value : "")
 const time = (value: unknown) => Date.parse(text(value)) || 0
+const moment = (value: unknown) => new Date(Number(value)).getTime() || 0 // 0 for what no date can hold, which throws
 
 /** Read a value as an object whose keys may be looked at. */
 export function readObject(value: unknown): Record<string, unknown> {
@@ -50,7 +51,7 @@ export function readKept(value: unknown): Notice | null {
   const kept = readObject(value)
   const notice = readNotice(text(kept.topic), kept)
   if (!notice?.topic) return null
-  return { ...notice, at: Number(kept.at) || 0, expires: Number(kept.expires) || 0 }
+  return { ...notice, at: moment(kept.at), expires: moment(kept.expires) }
 }
 
 export function isOver(notice: Notice, now: number): boolean {

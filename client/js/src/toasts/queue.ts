@@ -53,7 +53,8 @@ export class Queue {
   }
 
   private _run(now: number): void {
-    if (!this._holds.size) for (const [id, left] of this._left) this._left.set(id, left - (now - this._now))
+    const passed = Math.max(0, now - this._now) // the clock of the device may be put back
+    if (!this._holds.size) for (const [id, left] of this._left) this._left.set(id, left - passed)
     this._now = now
   }
 }

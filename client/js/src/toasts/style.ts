@@ -16,11 +16,12 @@ const DARK = `
 
 const SURROUNDINGS = `
 :host {
+  all: initial; visibility: inherit;
   color-scheme: light; ${LIGHT}
   --_width: var(--notifier-width, 24rem); --_inset: var(--notifier-inset, 1rem);
   --_radius: var(--notifier-radius, .75rem); --_z: var(--notifier-z-index, 2147483000);
   font: var(--notifier-font-size, .9375rem)/1.45 var(--notifier-font, system-ui, -apple-system, "Segoe UI", Roboto, sans-serif);
-  color: var(--_ink); text-align: start; letter-spacing: normal; text-transform: none; white-space: normal; cursor: auto;
+  color: var(--_ink);
 }
 :host([hidden]) { display: none }
 @media (prefers-color-scheme: dark) { :host(:not([theme=light])) { color-scheme: dark; ${DARK} } }

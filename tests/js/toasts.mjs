@@ -335,7 +335,7 @@ const scenarios = {
   async goes() {
     const page = await visitor("ann")
     await joined(page)
-    await send("ann", "Expires", { level: "urgent", expires_at: new Date(Date.now() + 2_000).toISOString() })
+    await send("ann", "Expires", { level: "urgent", expires_at: new Date(Date.now() + 5_000).toISOString() })
     const { id } = await send("ann", "Withdrawn", { level: "urgent" })
     await send("ann", "Stays", { level: "urgent" })
     await arrived(page, "Stays")
@@ -436,7 +436,7 @@ const scenarios = {
     await page.keyboard.press("Escape")
 
     for (const text of ["مرحبا بك في متجرنا", "שלום", "Three", "Four"]) await send("ann", text, { level: "urgent", title: text })
-    await until(() => onShow(page), shown => shown.length === 3)
+    await until(() => badge(page), unread => unread === "4")
     await page.evaluate(() => {
       document.documentElement.dir = "rtl"
       document.documentElement.lang = "fr"

@@ -79,6 +79,19 @@ function dropSent() {
 }
 
 dropSent()
+// A form that is on its way is not sent again by a second press; back on the page it may be.
+const RESEND_MS = 5_000
+
+document.addEventListener("submit", event => {
+  const { target: form, timeStamp } = event
+  if (form.method !== "post") return
+  if (timeStamp - Number(form.dataset.sentAt ?? -Infinity) < RESEND_MS) event.preventDefault()
+  else form.dataset.sentAt = timeStamp
+})
+addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sentAt
+})
+
 localise(document)
 offerCopies()
 // On a narrow screen the menu scrolls: to where one is.

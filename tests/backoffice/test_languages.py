@@ -4,6 +4,7 @@ import ast
 import re
 
 import pytest
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
@@ -149,3 +150,26 @@ def _is_said(call: ast.Call) -> bool:
     if _name(call) == "count":
         return len(call.args) == 3
     return _name(call) in ("say", "Refusal")
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(re.findall(r"%+\(\w+\)s|%%", text))
+
+
+@pytest.mark.parametrize("code", [code for code in CODES if code != "en"])
+def test_catalog_says_every_text_and_no_other(code: str) -> None:
+    """
+    Each with what stands in it, and for one and for many where English has both.
+    """
+    with (ROOT / "locales" / f"{code}.po").open("rb") as file:
+        catalog = read_po(file, locale=code)
+    said = {message.id: message.string for message in catalog if message.id}
+    wanted = {found.forms[0] if len(found.forms) == 1 else found.forms for found in texts()}
+    assert said.keys() == wanted
+    for id, string in said.items():
+        forms = [id] if isinstance(id, str) else list(id)
+        strings = [string] if isinstance(string, str) else list(string)
+        assert len(strings) == len(forms), id
+        for form in strings:
+            assert form, id
+            assert placeholders(form) in [placeholders(one) for one in forms], id

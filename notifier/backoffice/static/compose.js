@@ -38,7 +38,6 @@ function compose() {
 }
 
 function confirm() {
-  draw(JSON.parse(preview.dataset.notice))
   confirmation.addEventListener("submit", event => {
     if (event.submitter?.value === "send") sessionStorage.setItem("sending", draft)
   })
@@ -48,34 +47,8 @@ function confirm() {
 
 function look() {
   const { level, title, text, link } = Object.fromEntries(new FormData(form))
-  draw({ level, title: title.trim(), body: text.trim(), link: link.trim() })
-}
-
-let drawn = 0, widget
-
-async function draw(notice) {
-  const mine = ++drawn
-  if (!notice.title && !notice.body) return preview.replaceChildren(make("p", { class: "hint" }, said.sample))
-  // The widget's own card, where the server has it; asked for once, and not before there is something to see.
-  await (widget ??= import("/client/notifier-toasts.js").catch(() => null))
-  if (mine !== drawn) return
-  if (customElements.get("notifier-card")) drawAsWidget(notice)
-  else preview.replaceChildren(plainCard(notice))
-}
-
-function drawAsWidget(notice) {
-  let card = preview.querySelector("notifier-card")
-  if (!card) preview.replaceChildren(card = make("notifier-card"))
-  card.notice = notice
-}
-
-// As the page draws it without a script.
-function plainCard({ level, title, body, link }) {
-  const card = make("div", { class: `notice ${level}` })
-  if (title) card.append(make("p", { class: "title", dir: "auto" }, title))
-  card.append(make("p", { class: "text", dir: "auto" }, body))
-  if (/^https?:\/\/./.test(link)) card.append(make("p", {}, make("a", { href: link, target: "_blank", rel: "noopener noreferrer" }, link)))
-  return card
+  const notice = { level, title: title.trim(), body: text.trim(), link: link.trim() }
+  preview.show(notice.title || notice.body ? notice : said.sample)
 }
 
 // --- the draft, and times

@@ -67,6 +67,7 @@ def test_preview_leads_to_no_link_that_is_none(link: object) -> None:
         (kept(None, ("bob",), 1), "bob"),
         (kept(None, ("bob", "ann"), 2), "bob, ann"),
         (kept(None, ("bob", "ann"), 1_202), "bob, ann and 1,200 more"),
+        (kept(None, ("bob", "ann", "eve", "joe"), 4), "bob, ann, eve and 1 more"),
     ],
 )
 def test_recipients_are_named(notice: Kept, words: str) -> None:

@@ -99,6 +99,13 @@ async def test_users_are_found_added_and_removed(play: Play) -> None:
     assert steps["asked"]["violations"] == []
 
 
+async def test_what_asks_once_more_stays_on_a_narrow_screen(play: Play) -> None:
+    """
+    Wherever on its line the button is that opens it.
+    """
+    assert (await play("narrow"))["asked"] == {"is_all_seen": True, "violations": []}
+
+
 async def test_draft_lasts_until_it_is_sent(play: Play, tmp_path: Path) -> None:
     """
     Through a reload, another page, a link to the form, and a sending that failed.

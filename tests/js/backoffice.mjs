@@ -111,6 +111,20 @@ const scenarios = {
     await portray(page, "asked")
   },
 
+  async narrow() {
+    const page = await signIn({ viewport: { width: 390, height: 800 } })
+    await page.goto(`${given.backoffice}?to=ann`)
+    await text(page).fill("Hello")
+    await text(page).press("Control+Enter")
+    await question(page)
+    await page.getByRole("button", { name: "Send", exact: true }).click()
+    await page.waitForURL(/done=/)
+    await page.locator("summary", { hasText: "Withdraw" }).click()
+    const { x, width } = await page.locator("details[open] > div").boundingBox()
+    say({ step: "asked", is_all_seen: x >= 0 && x + width <= 390, violations: await violations(page) })
+    await portray(page, "withdraw")
+  },
+
   async draft() {
     const page = await signIn()
     const look = async step => say({ step, text: await text(page).inputValue(), chips: await chips(page) })

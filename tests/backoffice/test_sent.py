@@ -128,6 +128,7 @@ async def test_notice_shows_what_it_says_and_what_became_of_it(
     assert "Reached at once 1 open page Delivered 1 of 2 people Read 0 of 2 people" in page.text
     assert page.text.count(XSS) == 2
     assert "Open shop.example" in page.text
+    assert "just now, Jan 15, 2027, 8:00:00" in page.text
     await socket.close()
 
 
@@ -202,7 +203,7 @@ async def test_expired_notice_says_so(operator: Browser, inbox: Inbox, wall_cloc
     There is nothing to withdraw any more.
     """
     id = await send(inbox, ToUsers(["carla"]), "Soon over", expires_at="2030-01-01T00:00:00Z")
-    assert "Expires" in (await operator.get(f"{SENT}/{id}")).text
+    assert "in 3 years, Jan 1, 2030, 12:00:00" in (await operator.get(f"{SENT}/{id}")).text
     wall_clock.now += 10 * 365 * 86_400
     page = await operator.get(f"{SENT}/{id}")
     assert "expired" in page.text

@@ -19,7 +19,7 @@ def test_every_act_has_words() -> None:
 
 async def test_acts_are_told_the_newest_first(admin: Browser, audit: AuditLog) -> None:
     """
-    Who did what, to whom, and when.
+    Who did what, to whom, and when, which a script tells by the reader's own clock.
     """
     audit.note("bob", Act.THROWN_OUT, "carla")
     page = await admin.get(AUDIT)
@@ -29,6 +29,7 @@ async def test_acts_are_told_the_newest_first(admin: Browser, audit: AuditLog) -
     )
     assert newest < before
     assert "8:00:00" in page.text
+    assert page.html.count(" data-exact>") == 2
 
 
 async def test_subject_leads_to_where_it_is_looked_at(admin: Browser, audit: AuditLog) -> None:

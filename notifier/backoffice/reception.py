@@ -137,5 +137,12 @@ class Reception:
     def _refused(self, request: web.Request, refusal: Refusal) -> web.Response:
         language = choose_for(request)
         words = language.say(refusal.words, **refusal.values)
-        back = request.path if request.method == "POST" else PREFIX
-        return self._pages.page("refused.html", language, refusal.status, words=words, back=back)
+        is_form = request.method == "POST"
+        return self._pages.page(
+            "refused.html",
+            language,
+            refusal.status,
+            words=words,
+            is_form=is_form,
+            back=request.path if is_form else PREFIX,
+        )

@@ -167,9 +167,23 @@ def test_catalog_says_every_text_and_no_other(code: str) -> None:
     wanted = {found.forms[0] if len(found.forms) == 1 else found.forms for found in texts()}
     assert said.keys() == wanted
     for id, string in said.items():
-        forms = [id] if isinstance(id, str) else list(id)
-        strings = [string] if isinstance(string, str) else list(string)
+        forms, strings = _forms(id), _forms(string)
         assert len(strings) == len(forms), id
         for form in strings:
             assert form, id
             assert placeholders(form) in [placeholders(one) for one in forms], id
+
+
+def test_french_punctuation_stays_with_its_word() -> None:
+    """
+    Its space is no place to break a line.
+    """
+    with (ROOT / "locales" / "fr.po").open("rb") as file:
+        catalog = read_po(file, locale="fr")
+    said = [form for message in catalog if message.id for form in _forms(message.string)]
+    assert any("\N{NO-BREAK SPACE}?" in form for form in said)
+    assert not [form for form in said if re.search(r" [:;?!»]|« ", form)]
+
+
+def _forms(said: str | tuple[str, ...] | list[str]) -> list[str]:
+    return [said] if isinstance(said, str) else list(said)

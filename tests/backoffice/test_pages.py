@@ -104,6 +104,6 @@ def test_values_are_escaped_when_rendered() -> None:
     """
     Markup in a value stays text.
     """
-    page = Pages().page("refused.html", language("en"), words="<b>'\"&", back=HOME)
+    page = Pages().page("refused.html", language("en"), words="<b>'\"&", is_form=True, back=HOME)
     assert "<b>" not in str(page.text)
     assert "&lt;b&gt;&#39;&#34;&amp;" in str(page.text)

@@ -101,7 +101,7 @@ async def test_page_for_admins_is_refused_to_others(operator: Browser) -> None:
     page = await operator.get(USERS)
     assert page.status == 403
     assert "This page is for admins. Ask one of them." in page.text
-    assert f'href="{HOME}"' in page.html
+    assert f'href="{HOME}">Write a notice</a>' in page.html
 
 
 async def test_nothing_is_done_when_a_form_is_from_an_earlier_log_in(
@@ -128,7 +128,7 @@ async def test_refusal_is_a_page_when_a_form_is_too_large(admin: Browser) -> Non
     page = await admin.post(ONLINE, {"x": "y" * FORM_MAX_BYTES})
     assert page.status == 413
     assert "larger than 512 KiB" in page.text
-    assert f'href="{ONLINE}"' in page.html
+    assert f'href="{ONLINE}">Back to the page</a>' in page.html
 
 
 async def test_page_says_so_when_the_database_fails(

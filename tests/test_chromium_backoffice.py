@@ -106,6 +106,16 @@ async def test_what_asks_once_more_stays_on_a_narrow_screen(play: Play) -> None:
     assert (await play("narrow"))["asked"] == {"is_all_seen": True, "violations": []}
 
 
+async def test_keyboard_stays_where_it_was_when_the_list_changes(play: Play) -> None:
+    """
+    Where its row has gone, it is on a row as such: the next key does nothing to another user.
+    """
+    steps = await play("online")
+    assert steps["stays"]["at"] == "A Write bob"
+    assert steps["gone"]["at"] == "LI Write eve"
+    assert steps["empty"]["at"] == "DIV 0 users"
+
+
 async def test_draft_lasts_until_it_is_sent(play: Play, tmp_path: Path) -> None:
     """
     Through a reload, another page, a link to the form, and a sending that failed.

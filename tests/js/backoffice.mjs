@@ -2,6 +2,7 @@
 //
 // Given are, too: backoffice, name, password.
 
+import { EventEmitter, on } from "node:events"
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { given, play, portray, say, signIn } from "./browser.mjs"
@@ -109,6 +110,28 @@ const scenarios = {
     await question(page)
     say({ step: "asked", left, violations: await violations(page), preview: await page.locator("#preview").innerText() })
     await portray(page, "asked")
+  },
+
+  async online() {
+    const page = await signIn()
+    const server = new EventEmitter(), asked = on(server, "asked")
+    await page.route("**/online/rows", route => server.emit("asked", route))
+    const row = id => `<li><a href="/backoffice?to=${id}">Write ${id}</a></li>`
+    const show = async (...ids) => {
+      const { value: [route] } = await asked.next()
+      await route.fulfill({ contentType: "text/html", body: `<p>${ids.length} users</p><ul>${ids.map(row).join("")}</ul>` })
+      await page.getByText(`${ids.length} users`).waitFor()
+    }
+    const at = () => page.evaluate(() => `${document.activeElement.tagName} ${document.activeElement.textContent}`)
+    await page.goto(`${given.backoffice}/online`)
+    await show("ann", "bob", "eve")
+    await page.getByText("Write bob").focus()
+    await show("joe", "ann", "bob", "eve")
+    say({ step: "stays", at: await at() })
+    await show("ann", "eve")
+    say({ step: "gone", at: await at() })
+    await show()
+    say({ step: "empty", at: await at() })
   },
 
   async narrow() {

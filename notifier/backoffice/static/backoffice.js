@@ -56,11 +56,22 @@ async function follow(place) {
 }
 
 function show(place, html) {
-  const focused = place.contains(document.activeElement) && key(document.activeElement)
+  const focused = document.activeElement, isHere = place.contains(focused)
+  const row = [...place.querySelectorAll("li")].indexOf(focused.closest("li"))
   const parsed = new DOMParser().parseFromString(html, "text/html")
   place.replaceChildren(...parsed.body.childNodes)
   localise(place)
-  if (focused) [...place.querySelectorAll("button, a, summary")].find(one => key(one) === focused)?.focus()
+  if (isHere) stand(place, focused, row)
+}
+
+// The keyboard stays where it was. Where that has gone it is on what took its place, of which no key does anything.
+function stand(place, focused, row) {
+  const same = [...place.querySelectorAll("button, a, summary")].find(one => key(one) === key(focused))
+  if (same) return same.focus()
+  const rows = place.querySelectorAll("li")
+  const next = rows[Math.min(row, rows.length - 1)] ?? place
+  next.tabIndex = -1
+  next.focus()
 }
 
 const key = element => element.id || element.value || element.href || element.textContent

@@ -114,6 +114,9 @@ async def test_error_stands_beside_the_field(
     assert page.status == 422
     assert words in page.text
     assert f"{field}-error" in page.attributes
+    assert page.html.count(" autofocus") == 1
+    on_scopes = 'aria-describedby="scopes-hint scopes-error" aria-invalid="true" autofocus'
+    assert (f'tabindex="-1" {on_scopes}' in page.html) == (field == "scopes")
     form = page.form(KEYS, act="add")
     assert form.fields["name"] == typed.get("name", "")
     assert ("scope_read" in form.fields) == ("scope_read" in typed)

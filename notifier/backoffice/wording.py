@@ -13,6 +13,7 @@ from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import readable
 from notifier.inbox import EVERYONE
+from notifier.inbox.catalog import MAX_NAMED
 from notifier.inbox.notice import LEVELS, is_link
 from notifier.inbox.records import Kept
 
@@ -102,8 +103,8 @@ def name_recipients(kept: Kept, language: Language) -> str:
         return language.say("everyone")
     if kept.room is not None:
         return readable(kept.room)
-    named = ", ".join(map(readable, kept.users))
-    more = kept.user_count - len(kept.users)
+    named = ", ".join(map(readable, kept.users[:MAX_NAMED]))
+    more = kept.user_count - min(len(kept.users), MAX_NAMED)
     if more <= 0:
         return named
     return language.count("%(named)s and %(n)s more", "%(named)s and %(n)s more", more, named=named)

@@ -30,7 +30,7 @@ SOON_MS = 200
 MAX_PAGE_BYTES = 60_000
 PATHS = {
     "sign-in": "/sign-in",
-    "write": "",
+    "write": "?again={notice}",
     "confirm": "confirm",
     "sent": "/sent",
     "notice": "/sent/{notice}",

@@ -4,7 +4,6 @@ Between aiohttp and the pages: who is asking, may they, and did the form come fr
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import quote
@@ -26,8 +25,6 @@ PageHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _NOBODY: Final = 401
-
-logger = logging.getLogger(__name__)
 
 
 @frozen

@@ -16,7 +16,6 @@ asks for is carried out once, and leads back by redirect:
 from __future__ import annotations
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -33,8 +32,6 @@ from notifier.backoffice.pages import Pages
 from notifier.logs import log_failure
 
 _NOT_ASKED: Final = ("csrf",)
-
-logger = logging.getLogger(__name__)
 
 
 @define(repr=False)

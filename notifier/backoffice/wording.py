@@ -5,7 +5,7 @@ Notices in an operator's words: for whom, how loud, and what became of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from attrs import frozen
 
@@ -13,11 +13,9 @@ from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import readable
 from notifier.inbox import EVERYONE
+from notifier.inbox.catalog import MAX_NAMED
 from notifier.inbox.notice import LEVELS, is_link
 from notifier.inbox.records import Kept
-
-MAX_NAMED: Final = 3
-"""Users of a notice who stand in its title; of more there is how many."""
 
 
 @frozen(repr=False)
@@ -105,9 +103,8 @@ def name_recipients(kept: Kept, language: Language) -> str:
         return language.say("everyone")
     if kept.room is not None:
         return readable(kept.room)
-    first = kept.users[:MAX_NAMED]
-    named = ", ".join(map(readable, first))
-    more = kept.user_count - len(first)
+    named = ", ".join(map(readable, kept.users[:MAX_NAMED]))
+    more = kept.user_count - min(len(kept.users), MAX_NAMED)
     if more <= 0:
         return named
     return language.count("%(named)s and %(n)s more", "%(named)s and %(n)s more", more, named=named)

@@ -145,6 +145,20 @@ async def test_notice_to_a_room_counts_who_came_back_and_who_has_read(
     assert "Delivered since 1 person who came back Read 1 person" in page.text
 
 
+async def test_notice_to_many_names_the_first_and_lists_the_others(
+    operator: Browser, inbox: Inbox
+) -> None:
+    """
+    The heading stays short, the list has them all up to some, and the page its size.
+    """
+    users = [f"customer {number:03}" for number in range(1_000)]
+    id = await send(inbox, ToUsers(users), "To many")
+    page = await operator.get(f"{SENT}/{id}")
+    assert "Notice to customer 000, customer 001, customer 002 and 997 more" in page.text
+    assert "customer 199 and 800 more" in page.text
+    assert len(page.html) < 30_000
+
+
 async def test_notice_that_is_not_there_is_said_so(operator: Browser) -> None:
     """
     In words, below the prefix of all pages.

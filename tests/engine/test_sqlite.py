@@ -165,7 +165,8 @@ async def test_commit_is_delivered_in_several_rounds_of_the_loop(
             tasks += publish_soon(engine, *range(101, 111))
         await asyncio.sleep(0)
     ids = [id for (id,) in await asyncio.gather(*tasks)]
-    assert max(after - before for before, after in pairwise(rounds)) <= 10
+    # Two rounds may fall between two looks.
+    assert max(after - before for before, after in pairwise(rounds)) <= 20
     assert [one.id for one in ear.heard] == ids
     assert repr(engine) == "<SqliteEngine 1 topics, 0 waiting>"
 

@@ -53,7 +53,7 @@ class Live:
             async with asyncio.timeout(self.wait_s):
                 if has:
                     await self._first(self._gather)
-                while (tag := _tag(html := await render())) == has and not self._is_over.is_set():
+                while (tag := tag_of(html := await render())) == has and not self._is_over.is_set():
                     await self._first(changed)
                     await self._first(self._gather)
                 if tag != has:
@@ -83,5 +83,8 @@ class Live:
         self._is_over.set()
 
 
-def _tag(html: str) -> str:
+def tag_of(html: str) -> str:
+    """
+    Name what is shown, for a script that asks for what is other than that.
+    """
     return f'"{hashlib.sha256(html.encode()).hexdigest()[:16]}"'

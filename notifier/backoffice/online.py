@@ -12,9 +12,10 @@ from typing import Final
 from aiohttp import web
 from aiohttp.hdrs import IF_NONE_MATCH
 from attrs import field, frozen
+from markupsafe import Markup
 
 from notifier.backoffice.keeper import Keeper
-from notifier.backoffice.live import Live
+from notifier.backoffice.live import Live, tag_of
 from notifier.backoffice.moment import Moment
 from notifier.backoffice.text import can_be_typed, readable
 from notifier.backoffice.visit import Visit
@@ -22,7 +23,7 @@ from notifier.channels import Endpoint
 from notifier.channels.endpoint import SessionInfo
 from notifier.notices import USER_SOCKET
 
-MAX_USERS: Final = 50
+MAX_USERS: Final = 30
 """Users shown at once, some 40 kB of page; of the others it is told how many there are."""
 
 LOOK_S: Final = 1.0
@@ -60,7 +61,7 @@ class OnlinePage:
         """
         Show who is online.
         """
-        return visit.page("online.html", **self._rows(visit))
+        return self._page(visit)
 
     async def show_rows(self, visit: Visit) -> web.StreamResponse:
         """
@@ -78,7 +79,12 @@ class OnlinePage:
         Throw a user out, or keep one out: the button says whom, after a colon.
         """
         done = await visit.carry_out(self._keeper.read(visit), then=visit.path)
-        return done or visit.page("online.html", 500, failure=visit.failure, **self._rows(visit))
+        return done or self._page(visit, 500, visit.failure)
+
+    def _page(self, visit: Visit, status: int = 200, failure: str = "") -> web.Response:
+        html = self._render(visit)
+        rows = Markup(html)  # noqa: S704 - a template's
+        return visit.page("online.html", status, failure=failure, rows=rows, tag=tag_of(html))
 
     def _render_once(self, visit: Visit) -> str:
         """

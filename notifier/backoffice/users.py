@@ -24,8 +24,8 @@ from notifier.channels import Endpoint
 from notifier.notices import socket_id
 from notifier.session.claims import MAX_USER_ID_CHARACTERS
 
-MAX_USERS: Final = 50
-"""Users on one page."""
+MAX_USERS: Final = 30
+"""Users on one page, some 40 kB of it."""
 
 ADD: Final = "add"
 

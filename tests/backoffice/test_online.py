@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from aiohttp import WSMsgType
+from markupsafe import escape
 
 from backoffice.browser import ONLINE, Browser
 from backoffice.conftest import Connect
 from backoffice.fakes import Clock
 from notifier.accounts import Accounts
 from notifier.backoffice import Act, AuditLog
-from notifier.backoffice.online import LOOK_S
+from notifier.backoffice.online import LOOK_S, MAX_USERS
 
 
 async def test_page_says_what_to_do_when_nobody_is_online(admin: Browser) -> None:
@@ -91,6 +92,29 @@ async def test_rows_come_alone_when_a_script_asks_for_them(
     assert "main" not in page.tags
 
 
+async def test_script_waits_at_once_for_what_is_other_than_the_page(
+    admin: Browser, connect: Connect
+) -> None:
+    """
+    The page says which state it shows, so that the same is not sent a second time.
+    """
+    await connect("carla")
+    tag = (await admin.get(f"{ONLINE}/rows")).response.headers["ETag"]
+    assert f'data-tag="{escape(tag)}"' in (await admin.get(ONLINE)).html
+
+
+async def test_page_stays_small_when_many_are_online(admin: Browser, connect: Connect) -> None:
+    """
+    It shows those who came last, and how many others there are.
+    """
+    for number in range(MAX_USERS + 1):
+        await connect(f"customer {number:03}")
+    page = await admin.get(ONLINE)
+    assert "These came last; 1 more is online." in page.text
+    assert "customer 000" not in page.text
+    assert len(page.html) < 50_000
+
+
 async def test_list_is_rendered_once_when_many_look_at_it(
     admin: Browser, operator: Browser, connect: Connect, wall_clock: Clock
 ) -> None:
@@ -98,7 +122,8 @@ async def test_list_is_rendered_once_when_many_look_at_it(
     Within a second they see the same, but for who comes anew and who sees less.
     """
     rows, tag = f"{ONLINE}/rows", {"If-None-Match": '"another"'}
-    await admin.get(rows)
+    wall_clock.now += LOOK_S
+    await admin.get(ONLINE)
     await connect("carla")
     assert "carla" not in (await admin.get(rows, headers=tag)).text
     assert "carla" in (await operator.get(rows, headers=tag)).text

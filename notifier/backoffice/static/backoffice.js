@@ -34,7 +34,7 @@ const shown = () => document.hidden && new Promise(resolve => document.addEventL
 
 // A part of a page that keeps itself up to date: the server answers once it is other than what is shown.
 async function follow(place) {
-  let tag = "", pause = 1000
+  let tag = place.dataset.tag ?? "", pause = 1000
   for (;;) {
     await shown()
     if (place.querySelector("details[open]")) { // somebody is about to press what is in it

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import orjson
 from notifier.api import SCOPES, ApiKey, ApiKeyStore
 from notifier.app import DATABASE
 from notifier.cli.options import file_option, load, option, told_as_mistake
+from notifier.cli.times import when
 from notifier.errors import ConfigError
 from notifier.secrets import make_data_dir
 
@@ -74,9 +74,9 @@ def list_(is_json: bool, file: str | None, **flags: str | None) -> None:
         _print([_described(key) for key in keys])
         return
     for key in keys:
-        used = f"used {_when(key.last_used_at)}" if key.last_used_at else "never used"
-        state = f"revoked {_when(key.revoked_at)}" if key.revoked_at else used
-        click.echo(f"{key.name}: {', '.join(key.scopes)}; made {_when(key.created_at)}, {state}")
+        used = f"used {when(key.last_used_at)}" if key.last_used_at else "never used"
+        state = f"revoked {when(key.revoked_at)}" if key.revoked_at else used
+        click.echo(f"{key.name}: {', '.join(key.scopes)}; made {when(key.created_at)}, {state}")
 
 
 @apikey.command("revoke")
@@ -113,16 +113,10 @@ def _described(key: ApiKey) -> dict[str, Any]:
     return {
         "name": key.name,
         "scopes": list(key.scopes),
-        "created_at": _when(key.created_at),
-        "last_used_at": _when(key.last_used_at),
-        "revoked_at": _when(key.revoked_at),
+        "created_at": when(key.created_at),
+        "last_used_at": when(key.last_used_at),
+        "revoked_at": when(key.revoked_at),
     }
-
-
-def _when(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _print(value: object) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from notifier.backoffice import (
     OperatorUnknown,
 )
 from notifier.cli.options import file_option, load, option, told_as_mistake
+from notifier.cli.times import when
 from notifier.errors import ConfigError
 from notifier.secrets import make_data_dir
 
@@ -94,8 +94,8 @@ def operator_list(is_json: bool, file: str | None, **flags: str | None) -> None:
         click.echo(orjson.dumps([_described(one) for one in operators]))
         return
     for one in operators:
-        last = f"signed in {_when(one.signed_in_at)}" if one.signed_in_at else "never signed in"
-        click.echo(f"{one.name}: {one.role}; added {_when(one.created_at)}, {last}")
+        last = f"signed in {when(one.signed_in_at)}" if one.signed_in_at else "never signed in"
+        click.echo(f"{one.name}: {one.role}; added {when(one.created_at)}, {last}")
 
 
 @operator.command("password")
@@ -187,12 +187,6 @@ def _described(one: Operator) -> dict[str, Any]:
     return {
         "name": one.name,
         "role": one.role,
-        "created_at": _when(one.created_at),
-        "signed_in_at": _when(one.signed_in_at),
+        "created_at": when(one.created_at),
+        "signed_in_at": when(one.signed_in_at),
     }
-
-
-def _when(at: float | None) -> str | None:
-    if at is None:
-        return None
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

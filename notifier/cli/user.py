@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ import click
 from notifier.accounts import Account, UserStore, UserUnknown
 from notifier.app import DATABASE
 from notifier.cli.options import file_option, load, option, told_as_mistake
+from notifier.cli.times import when
 from notifier.errors import ConfigError
 from notifier.secrets import make_data_dir
 from notifier.session.claims import ROLES
@@ -150,7 +150,7 @@ def _print(account: Account, as_json: bool) -> None:
         return
     state = "disabled" if account.is_disabled else "enabled"
     if account.revoked_at is not None:
-        state += f", tokens void up to {_time(account.revoked_at)}"
+        state += f", tokens void up to {when(account.revoked_at)}"
     # An id is the host application's: what would move a terminal's cursor is shown escaped.
     id = account.id if account.id.isprintable() else json.dumps(account.id)
     click.echo("\t".join(filter(None, (id, account.role, state, account.name))))
@@ -162,10 +162,6 @@ def _as_json(account: Account) -> dict[str, Any]:
         "name": account.name,
         "role": account.role,
         "disabled": account.is_disabled,
-        "revoked_at": None if account.revoked_at is None else _time(account.revoked_at),
-        "created_at": _time(account.created_at),
+        "revoked_at": when(account.revoked_at),
+        "created_at": when(account.created_at),
     }
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 from channels.drive import until
-from sqlalchemy.exc import OperationalError
 
-from inbox.world import World, bodies, events, world_of
+from inbox.world import World, bodies, events, fail, world_of
 from notifier.engine import Engine, Publication, Receipt, Retention
 from notifier.errors import EngineError
 from notifier.inbox import EVERYONE, TO_EVERYONE, InvalidNotice, NoticeStore, ToRoom, ToUsers
@@ -29,22 +28,6 @@ ODD = ["' OR 1=1 --", '"; DROP TABLE notices; --', "a\x00b", "%", "_", "é🙂",
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with world_of(tmp_path, is_durable=request.param) as world:
         yield world
-
-
-def fail(monkeypatch: pytest.MonkeyPatch, method: str, times: int = 1) -> None:
-    """
-    Make the database fail at one method of the store's, so many times.
-    """
-    works = getattr(NoticeStore, method)
-
-    def failing(self: NoticeStore, *arguments: Any) -> Any:
-        nonlocal times
-        if times > 0:
-            times -= 1
-            raise OperationalError("INSERT secret", {}, Exception("database is locked"))
-        return works(self, *arguments)
-
-    monkeypatch.setattr(NoticeStore, method, failing)
 
 
 # --- waiting

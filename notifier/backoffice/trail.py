@@ -5,7 +5,7 @@ The audit trail as a page: who did what, the newest first.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -103,13 +103,13 @@ class TrailPage:
         )
         operators = await asyncio.to_thread(self._audit.operators)
         shown, language = found[:MAX_ENTRIES], visit.language
-        now = self._clock()
+        now, acts = self._clock(), name_acts(language)
         return visit.page(
             "audit.html",
             wanted=wanted,
-            rows=[_row(entry, now, language) for entry in shown],
+            rows=[_row(entry, acts, now, language) for entry in shown],
             operators=[(readable(one), _name(one, language)) for one in operators],
-            acts=name_acts(language),
+            acts=acts,
             newest=wanted.query(None),
             older=wanted.query(shown[-1].id) if len(found) > MAX_ENTRIES else "",
         )
@@ -140,10 +140,10 @@ def name_acts(language: Language) -> dict[str, str]:
     }
 
 
-def _row(entry: Entry, now: float, language: Language) -> TrailRow:
+def _row(entry: Entry, acts: Mapping[str, str], now: float, language: Language) -> TrailRow:
     return TrailRow(
         operator=_name(entry.operator, language),
-        act=name_acts(language).get(entry.act, readable(entry.act)),
+        act=acts.get(entry.act, readable(entry.act)),
         subject=readable(entry.subject),
         link=_link(entry),
         detail=_detail(entry, language),

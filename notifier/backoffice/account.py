@@ -11,14 +11,15 @@ from aiohttp import web
 from attrs import field, frozen
 
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.audit import Act
+from notifier.backoffice.door.fields import unreadable
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.operators import PASSWORD_MIN_CHARACTERS, OperatorStore
 from notifier.backoffice.door.passwords import Passwords, Unchecked, password_error
 from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
-from notifier.backoffice.visit import Visit, see_other
+from notifier.backoffice.pages import see_other
+from notifier.backoffice.visit import Visit
 
 
 @frozen(repr=False)
@@ -62,7 +63,6 @@ class AccountPage:
     """
 
     _operators: OperatorStore
-    _audit: AuditLog
     _gate: Gate
     _passwords: Passwords
     _clock: Callable[[], float]
@@ -82,7 +82,7 @@ class AccountPage:
                 return await self._change_password(visit)
             case "sign_out":
                 return await self._sign_out(visit)
-        raise Refusal(400, "The form could not be read, so nothing was done.")
+        raise unreadable()
 
     async def _change_password(self, visit: Visit) -> web.StreamResponse:
         change = Change.of(visit.fields)
@@ -117,7 +117,7 @@ class AccountPage:
     async def _set_password(self, visit: Visit, new: str) -> Outcome:
         name, say = visit.operator.name, visit.language.say
         await asyncio.to_thread(self._operators.set_password, name, new)
-        await asyncio.to_thread(self._audit.note, name, Act.PASSWORD_CHANGED, name)
+        await visit.note(Act.PASSWORD_CHANGED, name)
         return Outcome(
             say("Your password is changed."),
             say("You stay signed in here, and are signed out everywhere else."),
@@ -126,7 +126,7 @@ class AccountPage:
     async def _sign_out(self, visit: Visit) -> web.StreamResponse:
         name = visit.operator.name
         await asyncio.to_thread(self._operators.sign_out_everywhere, name)
-        await asyncio.to_thread(self._audit.note, name, Act.SIGNED_OUT_EVERYWHERE, name)
+        await visit.note(Act.SIGNED_OUT_EVERYWHERE, name)
         response = see_other(f"{PREFIX}/sign-in?signed-out")
         self._gate.dismiss(visit.request, response)
         return response

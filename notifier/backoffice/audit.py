@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import delete, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from notifier.database import Base, open_database
+from notifier.logs import log_failure
 
 MAX_ENTRIES: Final = 100_000
 """Acts kept, some 15 MB: a year of a busy desk; at the limit the oldest ones go."""
@@ -92,6 +94,15 @@ class AuditLog:
             id = session.scalar(insert(Entry).values(**row).returning(Entry.id)) or 0
             if id % SWEEP_EVERY == 0:
                 session.execute(delete(Entry).where(Entry.id <= id - MAX_ENTRIES))
+
+    def try_to_note(self, operator: str, act: Act, subject: str = "", detail: str = "") -> None:
+        """
+        Note what stays done where it cannot be noted; then it is logged.
+        """
+        try:
+            self.note(operator, act, subject, detail)
+        except (SQLAlchemyError, OSError) as error:
+            log_failure(f"noting in the audit trail: {act} {subject}".rstrip(), error)
 
     def page(
         self, limit: int, before: int | None = None, operator: str = "", act: str = ""

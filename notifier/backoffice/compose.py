@@ -13,12 +13,11 @@ from typing import Final
 
 from aiohttp import web
 from attrs import asdict, frozen
-from sqlalchemy.exc import SQLAlchemyError
 
 from notifier.accounts import Accounts
 from notifier.backoffice.acts import Outcome
 from notifier.backoffice.audience import count_audience
-from notifier.backoffice.audit import Act, AuditLog
+from notifier.backoffice.audit import Act
 from notifier.backoffice.door.gate import PREFIX
 from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
@@ -29,6 +28,7 @@ from notifier.backoffice.wording import Preview, name_levels
 from notifier.channels import Endpoint
 from notifier.errors import EngineError
 from notifier.inbox import Draft, Inbox, Sent
+from notifier.inbox.catalog import MAX_NAMED
 from notifier.inbox.notice import BODY_MAX_CHARACTERS, TITLE_MAX_CHARACTERS
 from notifier.logs import log_failure
 from notifier.notices import socket_id
@@ -36,9 +36,6 @@ from notifier.notices import socket_id
 CHECK: Final = "check"
 SEND: Final = "send"
 EDIT: Final = "edit"
-
-MAX_NAMED: Final = 3
-"""Users whom the trail names, where a notice went to more."""
 
 BLANK: Final = "blank"
 LINKED: Final = "linked"
@@ -64,7 +61,6 @@ class ComposePage:
     _endpoint: Endpoint
     _inbox: Inbox
     _accounts: Accounts
-    _audit: AuditLog
     _clock: Callable[[], float]
 
     async def show(self, visit: Visit) -> web.StreamResponse:
@@ -116,10 +112,9 @@ class ComposePage:
         return web.json_response({"users": users})
 
     async def _send(self, visit: Visit, typed: Typed) -> Outcome:
-        language, sender = visit.language, visit.operator.name
-        fields = typed.fields(self._clock())
+        language, fields = visit.language, typed.fields(self._clock())
         try:
-            sent = await self._inbox.send(typed.recipients(), fields, sender)
+            sent = await self._inbox.send(typed.recipients(), fields, visit.operator.name)
         except EngineError as error:
             log_failure("sending a notice", error)
             words = language.say(
@@ -127,18 +122,9 @@ class ComposePage:
                 " What you typed is still here. Try again in a moment."
             )
             return Outcome(words, is_done=False)
-        await self._note(sender, sent.id, typed)
+        # It stays sent where it cannot be noted: told that it was not, one would send it twice.
+        await visit.try_to_note(Act.SENT, sent.id, _name(typed))
         return _tell(sent, typed, language)
-
-    async def _note(self, operator: str, id: str, typed: Typed) -> None:
-        """
-        Note what is sent. It stays sent where that fails: told that it was not, the operator
-        would send it twice.
-        """
-        try:
-            await asyncio.to_thread(self._audit.note, operator, Act.SENT, id, _name(typed))
-        except (SQLAlchemyError, OSError) as error:
-            log_failure(f"noting in the audit trail that {id} was sent", error)
 
     async def _ask(self, visit: Visit, typed: Typed) -> web.StreamResponse:
         """
@@ -162,7 +148,7 @@ class ComposePage:
             typed=typed,
             audience=audience,
             reaches=audience.words(visit.language),
-            expires=expires_at and Moment.of(expires_at, now, visit.language),
+            expires=Moment.of_any(expires_at, now, visit.language),
             notice=Preview.of(fields, visit.language),
         )
 

@@ -4,7 +4,6 @@ What is done to users: throwing out, keeping out, letting in.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -12,8 +11,8 @@ from attrs import frozen
 
 from notifier.accounts import Accounts, UserUnknown
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.audit import Act
+from notifier.backoffice.door.fields import Refusal, unreadable
 from notifier.backoffice.text import can_be_typed
 from notifier.backoffice.visit import Visit
 from notifier.channels import Endpoint
@@ -34,7 +33,6 @@ class Keeper:
 
     _endpoint: Endpoint
     _accounts: Accounts
-    _audit: AuditLog
 
     def read(self, visit: Visit) -> Callable[[], Awaitable[Outcome]]:
         """
@@ -48,7 +46,7 @@ class Keeper:
             LET_IN: self._let_in,
         }.get(act)
         if does is None or not can_be_typed(user):
-            raise Refusal(400, "The form could not be read, so nothing was done.")
+            raise unreadable()
         if act in FOR_ADMINS and not visit.operator.is_admin:
             raise Refusal(403, "This is for admins. Ask one of them.")
 
@@ -64,7 +62,7 @@ class Keeper:
     async def _throw_out(self, visit: Visit, user: str) -> Outcome:
         say, count = visit.language.say, self._endpoint.count_by_id().get(socket_id(user), 0)
         await self._accounts.revoke(user)
-        await self._note(visit, Act.THROWN_OUT, user)
+        await visit.note(Act.THROWN_OUT, user)
         ended = visit.language.count(
             "%(n)s session was ended.", "%(n)s sessions were ended.", count
         )
@@ -74,7 +72,7 @@ class Keeper:
     async def _keep_out(self, visit: Visit, user: str) -> Outcome:
         say = visit.language.say
         await self._accounts.disable(user)
-        await self._note(visit, Act.DISABLED, user)
+        await visit.note(Act.DISABLED, user)
         return Outcome(
             say("User %(user)s is kept out.", user=user),
             say("All sessions were ended. Under Users you can let the user in again."),
@@ -82,8 +80,5 @@ class Keeper:
 
     async def _let_in(self, visit: Visit, user: str) -> Outcome:
         await self._accounts.enable(user)
-        await self._note(visit, Act.ENABLED, user)
+        await visit.note(Act.ENABLED, user)
         return Outcome(visit.language.say("User %(user)s is let in again.", user=user))
-
-    async def _note(self, visit: Visit, act: Act, user: str) -> None:
-        await asyncio.to_thread(self._audit.note, visit.operator.name, act, user)

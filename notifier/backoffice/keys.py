@@ -14,8 +14,8 @@ from attrs import frozen
 from notifier.api import SCOPES, ApiKey, ApiKeyStore
 from notifier.api.keys import NAME_MAX_CHARACTERS
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.audit import Act
+from notifier.backoffice.door.fields import unreadable
 from notifier.backoffice.door.gate import Gate
 from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
@@ -91,7 +91,6 @@ class KeysPage:
     """
 
     _keys: ApiKeyStore
-    _audit: AuditLog
     _gate: Gate
     _clock: Callable[[], float]
 
@@ -109,7 +108,7 @@ class KeysPage:
         if act == ADD:
             return await self._add(visit)
         if act != REVOKE or not name:
-            raise Refusal(400, "The form could not be read, so nothing was done.")
+            raise unreadable()
         done = await visit.carry_out(lambda: self._revoke(visit, name), then=visit.path)
         return done or await self._page(visit, NewKey(), 500, failure=visit.failure)
 
@@ -123,9 +122,7 @@ class KeysPage:
 
     async def _create(self, visit: Visit, typed: NewKey) -> Outcome:
         key = await asyncio.to_thread(self._keys.add, typed.name, typed.scopes)
-        await asyncio.to_thread(
-            self._audit.note, visit.operator.name, Act.KEY_ADDED, typed.name, " ".join(typed.scopes)
-        )
+        await visit.note(Act.KEY_ADDED, typed.name, " ".join(typed.scopes))
         say = visit.language.say
         return Outcome(
             say("The key %(name)s is made, and works at once.", name=typed.name),
@@ -138,7 +135,7 @@ class KeysPage:
         say = visit.language.say
         if not await asyncio.to_thread(self._keys.revoke, name):
             return Outcome(say("There is no key %(name)s in use.", name=name), is_good=False)
-        await asyncio.to_thread(self._audit.note, visit.operator.name, Act.KEY_REVOKED, name)
+        await visit.note(Act.KEY_REVOKED, name)
         return Outcome(
             say("The key %(name)s is revoked.", name=name), say("It opens nothing any more.")
         )

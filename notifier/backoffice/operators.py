@@ -12,8 +12,8 @@ from aiohttp import web
 from attrs import field, frozen
 
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.audit import Act
+from notifier.backoffice.door.fields import Refusal, unreadable
 from notifier.backoffice.door.gate import PREFIX, Gate
 from notifier.backoffice.door.operators import (
     ADMIN,
@@ -102,7 +102,6 @@ class OperatorsPage:
     """
 
     _operators: OperatorStore
-    _audit: AuditLog
     _gate: Gate
     _clock: Callable[[], float]
 
@@ -138,7 +137,7 @@ class OperatorsPage:
             )
         except OperatorExists:
             return Outcome(_taken(typed.name, visit.language), is_good=False)
-        await self._note(visit, Act.OPERATOR_ADDED, typed.name, typed.role)
+        await visit.note(Act.OPERATOR_ADDED, typed.name, typed.role)
         headline = say("%(name)s can sign in now.", name=typed.name)
         detail = say("With this password, which can be changed after signing in:") if made else ""
         return Outcome(headline, detail, secret=made)
@@ -156,7 +155,7 @@ class OperatorsPage:
             "remove": self._remove,
         }.get(act)
         if does is None or not name:
-            raise Refusal(400, "The form could not be read, so nothing was done.")
+            raise unreadable()
         is_oneself = name == visit.operator.name
         if is_oneself and act in NOT_ONESELF:
             raise Refusal(400, "What is your own you change under your account.")
@@ -185,12 +184,12 @@ class OperatorsPage:
 
     async def _set_role(self, visit: Visit, name: str, role: str) -> None:
         await asyncio.to_thread(self._operators.set_role, name, role)
-        await self._note(visit, Act.ROLE_CHANGED, name, role)
+        await visit.note(Act.ROLE_CHANGED, name, role)
 
     async def _set_password(self, visit: Visit, name: str) -> Outcome:
         say, made = visit.language.say, make_password()
         await asyncio.to_thread(self._operators.set_password, name, made)
-        await self._note(visit, Act.PASSWORD_CHANGED, name)
+        await visit.note(Act.PASSWORD_CHANGED, name)
         return Outcome(
             say("%(name)s has a new password.", name=name),
             say("The old one opens nothing any more, and all log-ins have ended."),
@@ -199,16 +198,13 @@ class OperatorsPage:
 
     async def _sign_out(self, visit: Visit, name: str) -> Outcome:
         await asyncio.to_thread(self._operators.sign_out_everywhere, name)
-        await self._note(visit, Act.SIGNED_OUT_EVERYWHERE, name)
+        await visit.note(Act.SIGNED_OUT_EVERYWHERE, name)
         return Outcome(visit.language.say("%(name)s is signed out everywhere.", name=name))
 
     async def _remove(self, visit: Visit, name: str) -> Outcome:
         await asyncio.to_thread(self._operators.remove, name)
-        await self._note(visit, Act.OPERATOR_REMOVED, name)
+        await visit.note(Act.OPERATOR_REMOVED, name)
         return Outcome(visit.language.say("%(name)s was removed.", name=name))
-
-    async def _note(self, visit: Visit, act: Act, name: str, detail: str = "") -> None:
-        await asyncio.to_thread(self._audit.note, visit.operator.name, act, name, detail)
 
     async def _page(
         self,

@@ -86,7 +86,10 @@ class Asset:
 
 
 @cache
-def _assets() -> Mapping[str, Asset]:
+def assets() -> Mapping[str, Asset]:
+    """
+    Give what pages load, by name; read once a process.
+    """
     found = resources.files("notifier.backoffice").joinpath("static").iterdir()
     return {file.name: Asset(file.name, file.read_bytes()) for file in found}
 
@@ -111,40 +114,35 @@ def _environment(code: str) -> Environment:
         say=spoken.say_in_page,
         count=spoken.count_in_page,
         number=spoken.number,
-        urls={name: asset.url for name, asset in _assets().items()},
+        urls={name: asset.url for name, asset in assets().items()},
     )
     return environment
 
 
-class Pages:
+def page(template: str, spoken: Language, status: int = 200, /, **values: object) -> web.Response:
     """
-    The templates in each language, and what they load.
+    Answer with a page; every value is escaped.
     """
+    html = part(template, spoken, **{"scripted": {}, **values})
+    headers = {"Content-Language": spoken.code, "Vary": "Accept-Language, Cookie"}
+    return web.Response(
+        text=html, status=status, content_type="text/html", charset="utf-8", headers=headers
+    )
 
-    @property
-    def assets(self) -> Mapping[str, Asset]:
-        """
-        What pages load, by name.
-        """
-        return _assets()
 
-    def page(
-        self, template: str, spoken: Language, status: int = 200, /, **values: object
-    ) -> web.Response:
-        """
-        Render one page; every value is escaped.
-        """
-        html = self.part(template, spoken, **{"scripted": {}, **values})
-        headers = {"Content-Language": spoken.code, "Vary": "Accept-Language, Cookie"}
-        return web.Response(
-            text=html, status=status, content_type="text/html", charset="utf-8", headers=headers
-        )
+def part(template: str, spoken: Language, /, **values: object) -> str:
+    """
+    Render a template as it is; every value is escaped.
+    """
+    return _environment(spoken.code).get_template(template).render(**values)
 
-    def part(self, template: str, spoken: Language, /, **values: object) -> str:
-        """
-        Render a template as it is; every value is escaped.
-        """
-        return _environment(spoken.code).get_template(template).render(**values)
+
+def see_other(where: str) -> web.Response:
+    """
+    Lead the browser to a path of the back office, by GET.
+    """
+    assert where.startswith(PREFIX), where
+    return web.Response(status=303, headers={"Location": where})
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -12,11 +12,13 @@ from aiohttp import web
 from attrs import frozen
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifier.backoffice import pages
+from notifier.backoffice.audit import AuditLog
 from notifier.backoffice.door.fields import FORM_MAX_BYTES, Refusal, read_fields
 from notifier.backoffice.door.gate import PREFIX, Gate, without_secrets
+from notifier.backoffice.door.logins import Login
 from notifier.backoffice.door.operators import OPERATOR, Operator
 from notifier.backoffice.door.signin import SignIn, choose_for
-from notifier.backoffice.pages import Pages
 from notifier.backoffice.visit import Visit
 from notifier.errors import EngineError
 from notifier.logs import log_failure
@@ -36,8 +38,8 @@ class Reception:
     """
 
     _gate: Gate
-    _pages: Pages
     _sign_in: SignIn
+    _audit: AuditLog
 
     def page(self, handler: PageHandler, role: str = OPERATOR) -> Handler:
         """
@@ -45,11 +47,11 @@ class Reception:
         """
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            operator = await self._sign_in.operator(request)
-            if operator is None:
+            found = await self._sign_in.find(request)
+            if found is None:
                 where = quote(request.path_qs, safe="/")
                 raise web.HTTPSeeOther(f"{PREFIX}/sign-in?next={where}")
-            return await handler(self._visit(request, operator, role))
+            return await handler(self._visit(request, found, role))
 
         return self.refusing(answer)
 
@@ -60,12 +62,12 @@ class Reception:
         """
 
         async def answer(request: web.Request) -> web.StreamResponse:
-            operator = await self._sign_in.operator(request, is_used=False)
-            if operator is None:
+            found = await self._sign_in.find(request, is_used=False)
+            if found is None:
                 return web.Response(status=_NOBODY)
-            response = await handler(self._visit(request, operator, role))
+            response = await handler(self._visit(request, found, role))
             # It may have waited long, for something that is not to be told any more.
-            is_still = await self._sign_in.operator(request, is_used=False)
+            is_still = await self._sign_in.find(request, is_used=False)
             return response if is_still else web.Response(status=_NOBODY)
 
         return self.refusing(answer)
@@ -82,16 +84,16 @@ class Reception:
             token = fields.get("csrf", "")
             if not self._gate.csrf_is_ours(token):
                 raise Refusal(403, "The form did not come from this page, so nothing was done.")
-            operator = await self._sign_in.operator(request)
-            login = self._gate.login(request)
-            if operator is None or login is None:
+            found = await self._sign_in.find(request)
+            if found is None:
                 return await self._sign_in.show_instead(request, fields)
+            login, _ = found
             if not self._gate.csrf_is_of(login, token):
                 login.unsent = {request.path: without_secrets(fields)}
                 raise Refusal(
                     403, "This form was from an earlier log-in, so nothing was done. Look it over."
                 )
-            return await handler(self._visit(request, operator, role, fields))
+            return await handler(self._visit(request, found, role, fields))
 
         return self.refusing(answer)
 
@@ -119,23 +121,22 @@ class Reception:
     def _visit(
         self,
         request: web.Request,
-        operator: Operator,
+        found: tuple[Login, Operator],
         role: str,
         fields: dict[str, str] | None = None,
     ) -> Visit:
+        login, operator = found
         if role != OPERATOR and operator.role != role:
             raise Refusal(403, "This page is for admins. Ask one of them.")
-        login = self._gate.login(request, is_used=False)
-        assert login is not None, "its operator was found by it"
         csrf = self._gate.csrf(login)
         language = choose_for(request)
-        return Visit(request, language, login, operator, csrf, fields or {}, self._pages)
+        return Visit(request, language, login, operator, csrf, fields or {}, self._audit)
 
     def _refused(self, request: web.Request, refusal: Refusal) -> web.Response:
         language = choose_for(request)
         words = language.say(refusal.words, **refusal.values)
         is_form = request.method == "POST"
-        return self._pages.page(
+        return pages.page(
             "refused.html",
             language,
             refusal.status,

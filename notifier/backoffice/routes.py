@@ -28,7 +28,7 @@ from notifier.backoffice.keys import KeysPage
 from notifier.backoffice.live import Live
 from notifier.backoffice.online import OnlinePage
 from notifier.backoffice.operators import OperatorsPage
-from notifier.backoffice.pages import Pages, add_headers
+from notifier.backoffice.pages import add_headers, assets
 from notifier.backoffice.reception import PageHandler, Reception
 from notifier.backoffice.sent import NoticePage, SentPage
 from notifier.backoffice.trail import TrailPage
@@ -88,26 +88,25 @@ def setup(
         wall_clock: seconds since 1970, by which the pages say how long ago
             something was.
     """
-    pages = Pages()
     gate = Gate(Logins(), Seals(signer), clock, is_https)
     passwords = Passwords(gate, operators)
-    sign_in = SignIn(gate, pages, operators, audit, passwords)
-    reception = Reception(gate, pages, sign_in)
+    sign_in = SignIn(gate, operators, audit, passwords)
+    reception = Reception(gate, sign_in, audit)
     live = Live()
-    keeper = Keeper(endpoint, accounts, audit)
+    keeper = Keeper(endpoint, accounts)
     online = OnlinePage(endpoint, keeper, live, wall_clock)
-    compose = ComposePage(endpoint, inbox, accounts, audit, wall_clock)
+    compose = ComposePage(endpoint, inbox, accounts, wall_clock)
     sent = SentPage(inbox.store, wall_clock)
-    notice = NoticePage(inbox, audit, live, wall_clock)
-    users = UsersPage(endpoint, accounts, keeper, audit, wall_clock)
-    team = OperatorsPage(operators, audit, gate, wall_clock)
-    account = AccountPage(operators, audit, gate, passwords, wall_clock)
-    api_keys = KeysPage(keys, audit, gate, wall_clock)
+    notice = NoticePage(inbox, live, wall_clock)
+    users = UsersPage(endpoint, accounts, keeper, wall_clock)
+    team = OperatorsPage(operators, gate, wall_clock)
+    account = AccountPage(operators, gate, passwords, wall_clock)
+    api_keys = KeysPage(keys, gate, wall_clock)
     trail = TrailPage(audit, wall_clock)
 
     app.on_response_prepare.append(add_headers)
     app.on_shutdown.append(live.stop)
-    _mount_door(app.router, reception, sign_in, pages)
+    _mount_door(app.router, reception, sign_in)
     for path, handler in {
         "/find": compose.find,
         "/sent/{id}/figures": notice.show_figures,
@@ -129,9 +128,7 @@ def setup(
     app.router.add_route("*", f"{PREFIX}/{{path:.*}}", reception.refusing(_find_nothing))
 
 
-def _mount_door(
-    router: web.UrlDispatcher, reception: Reception, sign_in: SignIn, pages: Pages
-) -> None:
+def _mount_door(router: web.UrlDispatcher, reception: Reception, sign_in: SignIn) -> None:
     """
     Mount what is looked at before anybody has signed in.
     """
@@ -140,7 +137,7 @@ def _mount_door(
     router.add_post(f"{PREFIX}/sign-in", reception.refusing(sign_in.submit))
     router.add_get(f"{PREFIX}/sign-out", _lead_to_form)
     router.add_post(f"{PREFIX}/sign-out", reception.refusing(sign_in.leave))
-    for asset in pages.assets.values():
+    for asset in assets().values():
         router.add_get(f"{PREFIX}/static/{asset.name}", asset.show)
 
 

@@ -12,8 +12,8 @@ from aiohttp import web
 from attrs import frozen
 
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
-from notifier.backoffice.door.fields import Refusal
+from notifier.backoffice.audit import Act
+from notifier.backoffice.door.fields import Refusal, unreadable
 from notifier.backoffice.live import Live
 from notifier.backoffice.visit import Visit
 from notifier.backoffice.wording import Shown
@@ -63,7 +63,6 @@ class NoticePage:
     """
 
     _inbox: Inbox
-    _audit: AuditLog
     _live: Live
     _clock: Callable[[], float]
 
@@ -77,14 +76,13 @@ class NoticePage:
         """
         Answer with the figures alone, once they are other than what is shown.
         """
-        kept = await self._find(visit)
-        changes = self._inbox.changes
+        id, changes = visit.request.match_info["id"], self._inbox.changes
         seen = changes.count
 
         async def render() -> str:
             nonlocal seen
             seen = changes.count
-            return visit.part("figures.html", became=await self._became(kept))
+            return visit.part("figures.html", became=await self._became(id))
 
         return await self._live.answer(visit.request, render, lambda: changes.wait(seen))
 
@@ -94,13 +92,13 @@ class NoticePage:
         """
         kept = await self._find(visit)
         if visit.fields.get("act") != WITHDRAW:
-            raise Refusal(400, "The form could not be read, so nothing was done.")
+            raise unreadable()
         done = await visit.carry_out(lambda: self._withdraw(visit, kept), then=visit.path)
         return done or await self._page(visit, kept, 500, failure=visit.failure)
 
     async def _withdraw(self, visit: Visit, kept: Kept) -> Outcome:
         await self._inbox.withdraw(kept.id)
-        await asyncio.to_thread(self._audit.note, visit.operator.name, Act.WITHDRAWN, kept.id)
+        await visit.note(Act.WITHDRAWN, kept.id)
         return Outcome(
             visit.language.say("The notice is withdrawn."),
             visit.language.say("It is gone from every page, and nobody gets it any more."),
@@ -112,8 +110,8 @@ class NoticePage:
             raise _is_gone()
         return kept
 
-    async def _became(self, kept: Kept) -> Status:
-        status = await self._inbox.status(kept.id)
+    async def _became(self, id: str) -> Status:
+        status = await self._inbox.status(id)
         if status is None:
             raise _is_gone()
         return status
@@ -127,7 +125,7 @@ class NoticePage:
             failure=failure,
             notice=Shown.of(kept, self._clock(), visit.language),
             users=kept.users if len(kept.users) > 1 else (),
-            became=await self._became(kept),
+            became=await self._became(kept.id),
         )
 
 

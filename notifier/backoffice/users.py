@@ -4,7 +4,6 @@ The users: who may connect, for admins to look up, keep out and let in.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -14,7 +13,7 @@ from attrs import frozen
 from notifier.accounts import Account, Accounts, UserExists
 from notifier.accounts.users import NAME_MAX_CHARACTERS
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.audit import Act, AuditLog
+from notifier.backoffice.audit import Act
 from notifier.backoffice.keeper import Keeper
 from notifier.backoffice.languages import Language
 from notifier.backoffice.moment import Moment
@@ -87,7 +86,6 @@ class UsersPage:
     _endpoint: Endpoint
     _accounts: Accounts
     _keeper: Keeper
-    _audit: AuditLog
     _clock: Callable[[], float]
 
     async def show(self, visit: Visit) -> web.StreamResponse:
@@ -120,7 +118,7 @@ class UsersPage:
         except UserExists:
             words = say("There is a user %(user)s already.", user=typed.id)
             return Outcome(words, is_good=False)
-        await asyncio.to_thread(self._audit.note, visit.operator.name, Act.USER_ADDED, typed.id)
+        await visit.note(Act.USER_ADDED, typed.id)
         return Outcome(say("User %(user)s is added.", user=typed.id))
 
     async def _page(

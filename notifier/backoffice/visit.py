@@ -15,6 +15,7 @@ asks for is carried out once, and leads back by redirect:
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,12 +24,12 @@ from typing import Final
 from aiohttp import web
 from attrs import define, field
 
+from notifier.backoffice import pages
 from notifier.backoffice.acts import Outcome
-from notifier.backoffice.door.gate import PREFIX
+from notifier.backoffice.audit import Act, AuditLog
 from notifier.backoffice.door.logins import Login
 from notifier.backoffice.door.operators import Operator
 from notifier.backoffice.languages import Language
-from notifier.backoffice.pages import Pages
 from notifier.logs import log_failure
 
 _NOT_ASKED: Final = ("csrf",)
@@ -47,7 +48,7 @@ class Visit:
     csrf: str
     fields: Mapping[str, str]
     """Empty for a GET; for a POST the form came from a page of this log-in."""
-    _pages: Pages
+    _audit: AuditLog
     failure: str = field(default="", init=False)
     """Words for what `carry_out` could not carry out."""
 
@@ -69,7 +70,7 @@ class Visit:
         """
         Answer with a page, which tells the outcome of what was just done.
         """
-        return self._pages.page(
+        return pages.page(
             template,
             self.language,
             status,
@@ -85,7 +86,7 @@ class Visit:
         """
         Render a part of a page, for a script that puts it into place.
         """
-        return self._pages.part(template, self.language, operator=self.operator, **values)
+        return pages.part(template, self.language, operator=self.operator, **values)
 
     async def carry_out(
         self, perform: Callable[[], Awaitable[Outcome]], then: str
@@ -100,9 +101,21 @@ class Visit:
         """
         outcome = await self.login.acts.once(self._act_id, lambda: self._perform(perform))
         if outcome.is_done:
-            return see_other(f"{outcome.then or then}?done={self._act_id}")
+            return pages.see_other(f"{outcome.then or then}?done={self._act_id}")
         self.failure = outcome.headline
         return None
+
+    async def note(self, act: Act, subject: str = "", detail: str = "") -> None:
+        """
+        Note in the audit trail what this operator has done.
+        """
+        await asyncio.to_thread(self._audit.note, self.operator.name, act, subject, detail)
+
+    async def try_to_note(self, act: Act, subject: str = "", detail: str = "") -> None:
+        """
+        Note it as `note` does, unless that fails: then the log says so.
+        """
+        await asyncio.to_thread(self._audit.try_to_note, self.operator.name, act, subject, detail)
 
     @property
     def is_again(self) -> bool:
@@ -127,11 +140,3 @@ class Visit:
                 " What you typed is still here."
             )
             return Outcome(words, is_done=False)
-
-
-def see_other(where: str) -> web.Response:
-    """
-    Lead the browser to a path of the back office, by GET.
-    """
-    assert where.startswith(PREFIX), where
-    return web.Response(status=303, headers={"Location": where})

@@ -77,7 +77,7 @@ class Shown:
             sender=_text(kept.payload, "from"),
             preview=Preview.of(kept.payload, language),
             at=Moment.of(kept.sent_at, now, language),
-            expires=None if expires_at is None else Moment.of(expires_at, now, language),
+            expires=Moment.of_any(expires_at, now, language),
             is_withdrawn=kept.is_withdrawn,
             is_expired=expires_at is not None and expires_at <= now,
         )

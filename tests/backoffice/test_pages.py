@@ -5,8 +5,9 @@ import gzip
 import pytest
 
 from backoffice.browser import HOME, ONLINE, SIGN_IN, Browser
+from notifier.backoffice import pages
 from notifier.backoffice.languages import language
-from notifier.backoffice.pages import CONTENT_SECURITY_POLICY, HEADERS, Pages
+from notifier.backoffice.pages import CONTENT_SECURITY_POLICY, HEADERS, assets
 
 
 def test_policy_allows_nothing_from_elsewhere() -> None:
@@ -34,7 +35,7 @@ async def test_asset_is_kept_by_the_browser(browser: Browser, name: str) -> None
     Under an address that changes with it.
     """
     page = await browser.get(SIGN_IN)
-    url = Pages().assets[name].url
+    url = assets()[name].url
     assert f'"{url}"' in page.html
     answer = await browser.client.get(url)
     assert answer.status == 200
@@ -46,7 +47,7 @@ async def test_asset_is_packed_when_the_browser_can_unpack(browser: Browser) -> 
     """
     The same bytes arrive either way.
     """
-    asset = Pages().assets["style.css"]
+    asset = assets()["style.css"]
     packed = await browser.client.get(asset.url, headers={"Accept-Encoding": "gzip"})
     plain = await browser.client.get(asset.url, headers={"Accept-Encoding": "identity"})
     assert packed.headers["Content-Encoding"] == "gzip"
@@ -104,6 +105,6 @@ def test_values_are_escaped_when_rendered() -> None:
     """
     Markup in a value stays text.
     """
-    page = Pages().page("refused.html", language("en"), words="<b>'\"&", is_form=True, back=HOME)
+    page = pages.page("refused.html", language("en"), words="<b>'\"&", is_form=True, back=HOME)
     assert "<b>" not in str(page.text)
     assert "&lt;b&gt;&#39;&#34;&amp;" in str(page.text)

@@ -37,6 +37,13 @@ class Refusal(Exception):
         self.values = values
 
 
+def unreadable() -> Refusal:
+    """
+    Refuse a form that none of our pages sends as it is.
+    """
+    return Refusal(400, "The form could not be read, so nothing was done.")
+
+
 async def read_fields(request: web.Request, max_bytes: int) -> dict[str, str]:
     """
     Read a form that one of our own pages sent; raise Refusal otherwise.
@@ -64,5 +71,5 @@ async def read_fields(request: web.Request, max_bytes: int) -> dict[str, str]:
             kib=max_bytes // 1024,
         ) from error
     except ValueError as error:
-        raise Refusal(400, "The form could not be read, so nothing was done.") from error
+        raise unreadable() from error
     return dict(pairs)

@@ -13,13 +13,14 @@ from aiohttp import web
 from attrs import define, field, frozen
 from sqlalchemy.exc import SQLAlchemyError
 
+from notifier.backoffice import pages
 from notifier.backoffice.audit import Act, AuditLog
 from notifier.backoffice.door.fields import SIGN_IN_MAX_BYTES, Refusal, read_fields
 from notifier.backoffice.door.gate import LOGIN_COOKIE, PREFIX, Gate
+from notifier.backoffice.door.logins import Login
 from notifier.backoffice.door.operators import Operator, OperatorStore
 from notifier.backoffice.door.passwords import Passwords, Unchecked
 from notifier.backoffice.languages import Language, choose
-from notifier.backoffice.pages import Pages
 from notifier.logs import log_failure
 
 _OURS: Final = re.compile(rf"{PREFIX}(/[A-Za-z0-9_/-]*)?(\?[!-\[\]-~]*)?")
@@ -52,32 +53,36 @@ class SignIn:
     """
 
     _gate: Gate
-    _pages: Pages
     _operators: OperatorStore
     _audit: AuditLog
     _passwords: Passwords
     _noting: set[asyncio.Task[None]] = field(factory=set, init=False)
 
-    async def operator(self, request: web.Request, *, is_used: bool = True) -> Operator | None:
+    async def find(
+        self, request: web.Request, *, is_used: bool = True
+    ) -> tuple[Login, Operator] | None:
         """
-        Return whose log-in the request belongs to, None where there is none or it is over.
+        Return the log-in that the request belongs to and whose it is, None where there is
+        none or it is over.
         """
         login = self._gate.login(request, is_used=is_used)
         if login is None:
             return None
         operator = await asyncio.to_thread(self._operators.get, login.operator)
-        if not login.is_of(operator):
-            self._gate.logins.close(login.id)
+        logins = self._gate.logins
+        if operator is None or not login.is_of(operator):
+            logins.close(login.id)
             return None
         # It may have ended meanwhile: somebody signs out while another tab loads.
-        return operator if self._gate.login(request, is_used=False) is login else None
+        is_still = logins.look(login.id, self._gate.clock()) is login
+        return (login, operator) if is_still else None
 
     async def show(self, request: web.Request) -> web.Response:
         """
         Show the sign-in page, or what was asked for to who is signed in already.
         """
         asked = _Asked(then=ours(request.query.get("next", "")))
-        if await self.operator(request):
+        if await self.find(request):
             raise web.HTTPSeeOther(asked.then)
         say = choose_for(request).say
         if LOGIN_COOKIE in request.cookies:
@@ -129,11 +134,11 @@ class SignIn:
         login = self._gate.login(request)
         if login and not self._gate.csrf_is_of(login, fields.get("csrf", "")):
             raise Refusal(403, "That page was from an earlier log-in. You are still signed in.")
-        response = _see_other(f"{PREFIX}/sign-in?signed-out")
+        response = pages.see_other(f"{PREFIX}/sign-in?signed-out")
         self._gate.dismiss(request, response)
         if login:
             # It is over by now, and stays so where that cannot be noted.
-            await asyncio.to_thread(self._try_to_note, login.operator, Act.SIGNED_OUT)
+            await asyncio.to_thread(self._audit.try_to_note, login.operator, Act.SIGNED_OUT)
         return response
 
     async def _try(self, request: web.Request, language: Language, asked: _Asked) -> web.Response:
@@ -165,13 +170,7 @@ class SignIn:
             log_failure("looking up whose sign-in failed", error)
         else:
             if operator is not None:
-                self._try_to_note(operator.name, Act.SIGN_IN_FAILED)
-
-    def _try_to_note(self, operator: str, act: Act) -> None:
-        try:
-            self._audit.note(operator, act)
-        except (SQLAlchemyError, OSError) as error:
-            log_failure(f"noting in the audit trail: {act}", error)
+                self._audit.try_to_note(operator.name, Act.SIGN_IN_FAILED)
 
     async def _welcome(
         self, request: web.Request, operator: Operator, asked: _Asked
@@ -179,7 +178,7 @@ class SignIn:
         # Before it is opened: none begins that cannot be noted, and the one before goes on.
         await asyncio.to_thread(self._operators.note_sign_in, operator.name)
         await asyncio.to_thread(self._audit.note, operator.name, Act.SIGNED_IN)
-        response = _see_other(asked.then)
+        response = pages.see_other(asked.then)
         login = self._gate.admit(request, response, operator)
         unsent = self._gate.open_unsent(asked.unsent)
         if unsent:
@@ -198,7 +197,7 @@ class SignIn:
         asked: _Asked,
     ) -> web.Response:
         visitor = self._gate.greet(request)
-        response = self._pages.page(
+        response = pages.page(
             "sign_in.html",
             choose_for(request),
             status,
@@ -227,7 +226,3 @@ def ours(path: str) -> str:
     Return a path that leads to a page of the back office: the one given, if it does.
     """
     return path if _OURS.fullmatch(path) and not path.startswith(f"{PREFIX}/sign-") else PREFIX
-
-
-def _see_other(location: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": location})
